@@ -1,0 +1,141 @@
+"""What tests ask of the stand-in that Stripe itself does not offer: `/_ctl/…`, JSON in and out."""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from shop.sandbox.stand_in.cards import CARDS
+from shop.sandbox.stand_in.deliveries import Mode
+from shop.sandbox.stand_in.errors import Json, StripeError
+from shop.sandbox.stand_in.faults import Fault
+from shop.sandbox.stand_in.payments import Attempt, NotOpen, confirm, finish
+from shop.sandbox.stand_in.refunds import refund
+from shop.sandbox.stand_in.timers import run_due
+from shop.sandbox.stand_in.world import Cause, World
+
+Command = Callable[[World, Mapping[str, str], Json], Json]
+
+
+class Refused(Exception):
+    """The command cannot be carried out; the words go back with status 400."""
+
+
+def reset(world: World, _ids: Mapping[str, str], _given: Json) -> Json:
+    """Forget everything."""
+    world.reset()
+    return {}
+
+
+def log(world: World, _ids: Mapping[str, str], _given: Json) -> Json:
+    """What happened, and what the guard caught."""
+    return {"log": world.store.log(), "violations": world.store.violations()}
+
+
+def clock(world: World, _ids: Mapping[str, str], given: Json) -> Json:
+    """`advance` seconds, `set` to a timestamp, `freeze` true or false; then what is due happens."""
+    if "freeze" in given:
+        world.clock.freeze(frozen=bool(given["freeze"]))
+    if "set" in given:
+        world.clock.set(float(given["set"]))
+    if "advance" in given:
+        world.clock.advance(float(given["advance"]))
+    run_due(world)
+    world.deliveries.wake()
+    return {"now": world.clock.exact()}
+
+
+def pay(world: World, ids: Mapping[str, str], given: Json) -> Json:
+    """Pay a session without its page.
+
+    `card` (a test card's number) or `method` (klarna, swish), `email`; where the bank or the method
+    asks, `outcome` decides: `complete` (default), `fail`, or `leave` it waiting.
+    """
+    session = world.store.find(ids["session"], "checkout.session")
+    if session is None:
+        raise Refused(f"There is no session {ids['session']}.")
+    number = str(given.get("card", "4242424242424242")).replace(" ", "")
+    method = given.get("method", "card")
+    if method == "card" and number not in CARDS:
+        raise Refused(f"{number} is no test card.")
+    email = session["customer_email"] or given.get("email", "buyer@example.com")
+    card = CARDS[number] if method == "card" else None
+    with world.acting(Cause("control")):
+        outcome = confirm(world, session["id"], Attempt(method, email, card))
+        if outcome.state == "action" and given.get("outcome") != "leave":
+            payment = world.store.get(str(outcome.payment))
+            authorised = given.get("outcome", "complete") == "complete"
+            outcome = finish(world, payment, authorised=authorised)
+    return {"state": outcome.state, "payment_intent": outcome.payment, "problem": outcome.problem}
+
+
+def refund_charge(world: World, ids: Mapping[str, str], given: Json) -> Json:
+    """A refund made by hand, as in Stripe's Dashboard: its events name no request."""
+    charge = world.store.find(ids["charge"], "charge")
+    if charge is None:
+        raise Refused(f"There is no charge {ids['charge']}.")
+    with world.acting(Cause("dashboard")):
+        return refund(world, charge, given.get("amount"), given.get("reason"), {})
+
+
+def webhooks(world: World, _ids: Mapping[str, str], given: Json) -> Json:
+    """Add a rule about deliveries (`mode` and its fields); `normal` and `release` end them."""
+    mode = given.get("mode")
+    if mode == "normal":
+        world.deliveries.clear_modes()
+    elif mode == "release":
+        world.deliveries.clear_modes("hold")
+    elif mode is not None:
+        world.deliveries.set_mode(Mode(**given))
+    return world.deliveries.report()
+
+
+def redeliver(world: World, _ids: Mapping[str, str], given: Json) -> Json:
+    """Send the event `event` once more, also to those who have taken it."""
+    with world.store.transaction():
+        return {"deliveries": world.deliveries.redeliver(given["event"])}
+
+
+def faults(world: World, _ids: Mapping[str, str], given: Json) -> Json:
+    """Add a fault (see `faults.Fault`); `clear` true ends all of them first."""
+    rule = dict(given)
+    if rule.pop("clear", False):
+        world.faults.clear()
+    if rule:
+        world.faults.add(Fault(**rule))
+    return {"faults": world.faults.report()}
+
+
+COMMANDS: Mapping[str, Command] = {
+    "/_ctl/reset": reset,
+    "/_ctl/log": log,
+    "/_ctl/clock": clock,
+    "/_ctl/sessions/{session}/pay": pay,
+    "/_ctl/charges/{charge}/refund": refund_charge,
+    "/_ctl/webhooks": webhooks,
+    "/_ctl/webhooks/redeliver": redeliver,
+    "/_ctl/faults": faults,
+}
+
+
+def routes(world: World) -> list[Route]:
+    return [
+        Route(path, partial(_serve, world, command), methods=["POST"])
+        for path, command in COMMANDS.items()
+    ]
+
+
+async def _serve(world: World, command: Command, request: Request) -> Response:
+    given = json.loads(await request.body() or b"{}")
+    run_due(world)
+    try:
+        return JSONResponse(command(world, request.path_params, given))
+    except NotOpen:
+        return JSONResponse({"error": "The session is not open."}, 409)
+    except StripeError as problem:
+        return JSONResponse({"error": problem.message, "code": problem.code}, problem.status)
+    except (Refused, TypeError, ValueError, KeyError) as problem:
+        return JSONResponse({"error": str(problem)}, 400)

@@ -1,0 +1,96 @@
+"""Failures on demand: which request fails, how, and whether before or after its commit."""
+
+import asyncio
+import re
+from dataclasses import asdict, dataclass, field
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shop.sandbox.stand_in.errors import Json, StripeError
+
+KINDS = ("500", "429", "409", "reset", "timeout", "delay")
+ONLY_BEFORE = ("429", "409")
+LONGEST_SILENCE = 60.0
+
+
+@dataclass
+class Fault:
+    """One rule.
+
+    The *nth* request (from 1) that matches *method* and *path* (a regular expression for the whole
+    path; both default to any) fails, and the ones after it, *times* in all. *when*: before or after
+    the commit. *delay*: seconds to wait first. *sticky*: a 500 is also what the idempotency key
+    will answer from then on.
+    """
+
+    kind: str
+    method: str = ".*"
+    path: str = ".*"
+    nth: int = 1
+    times: int = 1
+    when: str = "before"
+    delay: float = 0.0
+    sticky: bool = False
+    seen: int = field(default=0)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"There is no fault {self.kind!r}; there are {', '.join(KINDS)}.")
+        if self.when not in {"before", "after"}:
+            raise ValueError("A fault happens before or after the commit.")
+        if self.when == "after" and self.kind in ONLY_BEFORE:
+            raise ValueError(f"Stripe answers {self.kind} before it does anything.")
+        re.compile(self.path)
+
+    def hits(self, method: str, path: str) -> bool:
+        """Count the request, and say whether it is to fail."""
+        fits = re.fullmatch(self.method, method, re.IGNORECASE) and re.fullmatch(self.path, path)
+        if not fits:
+            return False
+        self.seen += 1
+        return self.nth <= self.seen < self.nth + self.times
+
+
+class Faults:
+    """The rules in force; the first that hits wins."""
+
+    def __init__(self) -> None:
+        self._rules: list[Fault] = []
+
+    def add(self, fault: Fault) -> None:
+        self._rules.append(fault)
+
+    def clear(self) -> None:
+        self._rules.clear()
+
+    def report(self) -> list[Json]:
+        return [asdict(rule) for rule in self._rules]
+
+    def take(self, method: str, path: str) -> Fault | None:
+        hits = [rule for rule in self._rules if rule.hits(method, path)]
+        return hits[0] if hits else None
+
+
+def refusal(fault: Fault) -> StripeError:
+    """The error answer of a fault that has one."""
+    if fault.kind == "429":
+        return StripeError(429, "Request rate limit exceeded.", code="rate_limit")
+    if fault.kind == "409":
+        return StripeError(
+            409,
+            "There is currently another in-progress request using this idempotency key.",
+            kind="idempotency_error",
+            code="idempotency_key_in_use",
+        )
+    return StripeError(500, "An unknown error occurred.", kind="api_error", saved=fault.sticky)
+
+
+async def cut(request: Request, fault: Fault) -> Response:
+    """Close the connection without an answer: at once, or after a long silence."""
+    if fault.kind == "timeout":
+        await asyncio.sleep(fault.delay or LONGEST_SILENCE)
+    transport = request.scope["stand_in.transport"]
+    transport.abort()
+    await asyncio.sleep(0.01)  # let the server notice, so that it drops what is returned here
+    return Response(status_code=500)
