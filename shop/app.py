@@ -1,0 +1,185 @@
+"""The application: every room's routes, and what each request finds at hand."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio.to_thread
+from sqlalchemy import text
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp
+
+from shop.cart import pages as cart_pages
+from shop.cart.cookie import COOKIE, read_cart
+from shop.catalogue import pages as catalogue_pages
+from shop.checkout import pages as checkout_pages
+from shop.config import Config, read_config
+from shop.kit.clock import Clock, system_clock
+from shop.kit.cookies import get_cookie
+from shop.kit.db import is_sqlite, read_sessions, write_sessions
+from shop.kit.edge import Edge, exception_handlers
+from shop.kit.headers import SecurityHeaders
+from shop.kit.ids import Signer
+from shop.kit.media import MediaFolder
+from shop.kit.migrations import is_current
+from shop.kit.routing import PUBLIC, Direct, Get, Pools, ShopRoute
+from shop.kit.static import FOLDER as STATIC_FOLDER
+from shop.kit.static import StaticFiles
+from shop.kit.templating import make_environment, page
+from shop.orders import pages as orders_pages
+from shop.payments import pages as payments_pages
+from shop.payments.gateway import StripeGateway
+from shop.payments.till import Till
+from shop.preferences.live import LivePreferences
+
+ERROR_PAGES = {400, 403, 404, 405, 413, 429, 500, 503}
+FOR_EVER = "public, max-age=31536000, immutable"
+
+
+def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
+    """Return the shop as one ASGI application. The database must have been migrated."""
+    till = Till(
+        sessions=write_sessions(config.database_url),
+        gateway=StripeGateway(
+            config.stripe_secret_key, config.stripe_webhook_secrets, config.stripe_api_base
+        ),
+        now=clock,
+    )
+    reads = read_sessions(config.database_url)
+    live = LivePreferences(reads, config.base_url)
+    live.refresh()
+    static = StaticFiles(STATIC_FOLDER)
+    state: dict[str, Any] = {
+        "config": config,
+        "till": till,
+        "reads": reads,
+        "preferences": live,
+        "static": static,
+        "media": MediaFolder(config.media),
+        "signer": Signer(config.secret_keys),
+        "templates": make_environment(html=True, static_url=static.url),
+        "surroundings": surroundings,
+        "pools": Pools(one_writer=is_sqlite(config.database_url)),
+        "guard": lambda request: None,
+    }
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001 - Starlette's shape
+        keeping_up = asyncio.create_task(keep_up(live))
+        yield
+        keeping_up.cancel()
+        till.sessions.engine.dispose()
+        reads.engine.dispose()
+
+    return Edge(
+        app=Starlette(
+            routes=routes(),
+            lifespan=lifespan,
+            exception_handlers=exception_handlers(error_page),
+        ),
+        base_url=config.base_url,
+        languages=lambda: live.current.languages,
+        headers=SecurityHeaders(config.payment_page_origin, https=config.https),
+        error_page=error_page,
+        state=state,
+    )
+
+
+def routes() -> list[ShopRoute]:
+    return [
+        *catalogue_pages.routes,
+        *cart_pages.routes,
+        *checkout_pages.routes,
+        *orders_pages.routes,
+        *payments_pages.routes,
+        Direct("/static/{name:path}", static_file),
+        Direct("/media/{name:path}", media_file),
+        Direct("/healthz", healthz),
+        Get("/readyz", readyz, access=PUBLIC, localized=False),
+    ]
+
+
+def from_environment() -> ASGIApp:
+    """Return the application for a server that starts it by name."""
+    import os
+
+    return create_app(read_config(os.environ))
+
+
+async def keep_up(live: LivePreferences) -> None:
+    """Notice within a second what another process has changed."""
+    while True:
+        await asyncio.sleep(1)
+        await anyio.to_thread.run_sync(live.refresh)
+
+
+def surroundings(request: Request) -> dict[str, Any]:
+    """Return what every template may ask for, beside what its own page hands it."""
+    state = request.state
+    live: LivePreferences = state.preferences
+    locale, urls, path = state.locale, live.urls, request.scope["path"]
+    query = f"?{request.url.query}" if request.url.query else ""
+    return {
+        "shop": live.current,
+        "demo": state.config.demo,
+        "locale": locale,
+        "path": path,
+        "link": lambda to: urls.link(to, locale),
+        "absolute": lambda to: urls.absolute(to, locale),
+        "other_languages": {
+            other: urls.link(path, other) + query
+            for other in live.current.languages
+            if other != locale
+        },
+        "cart_count": read_cart(get_cookie(request, COOKIE), state.signer).count,
+        "request_id": state.request_id,
+        "note": request.query_params.get("note", ""),
+    }
+
+
+def error_page(request: Request, status: int) -> Response:
+    known = status if status in ERROR_PAGES else (404 if status < 500 else 500)  # noqa: PLR2004
+    return page(request, f"errors/{known}.html", status=status)
+
+
+async def static_file(request: Request) -> Response:
+    file = request.state.static.get(request.path_params["name"])
+    if file is None:
+        return PlainTextResponse("No such file.\n", status_code=404)
+    return Response(
+        file.body,
+        media_type=file.media_type,
+        headers={"Cache-Control": FOR_EVER, "Cross-Origin-Resource-Policy": "cross-origin"},
+    )
+
+
+async def media_file(request: Request) -> Response:
+    path = request.state.media.path(request.path_params["name"])
+    if path is None:
+        return PlainTextResponse("No such picture.\n", status_code=404)
+    return FileResponse(
+        path,
+        media_type=f"image/{path.suffix.removeprefix('.')}",
+        headers={
+            "Cache-Control": FOR_EVER,
+            "Cross-Origin-Resource-Policy": "cross-origin",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+        },
+    )
+
+
+async def healthz(request: Request) -> Response:  # noqa: ARG001 - the process answers: that is all
+    return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})
+
+
+def readyz(request: Request) -> Response:
+    """Say whether this process can serve: the database answers and has the right schema."""
+    with request.state.reads.begin() as db:
+        db.execute(text("SELECT 1"))
+        current = is_current(db.connection())
+    body = {"database": "ok", "schema": "current" if current else "not migrated"}
+    status = 200 if current else 503
+    return JSONResponse(body, status_code=status, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,123 @@
+"""What buyers see of the shelf: home, lists, one product."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy.orm import Session
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shop.cart.cookie import COOKIE, read_cart
+from shop.catalogue.models import Collection, Product, Status
+from shop.catalogue.queries import (
+    collection_by_slug,
+    collections,
+    product_by_slug,
+    published,
+)
+from shop.kit.clock import local_day
+from shop.kit.cookies import get_cookie
+from shop.kit.forms import whole_number
+from shop.kit.routing import PUBLIC, Get
+from shop.kit.templating import page
+from shop.orders.queries import held_by_cart
+from shop.preferences.queries import page_text
+from shop.shipping.dates import dispatch_date
+from shop.shipping.queries import Parcel, postage_from
+from shop.stock.queries import Availability, availability
+
+NEWEST_ON_HOME = 8
+
+
+@dataclass(frozen=True)
+class ShelfItem:
+    """A product on the shelf with what can be had of it."""
+
+    product: Product
+    availability: Availability
+
+    @property
+    def price_amount(self) -> int:
+        return self.product.variants[0].price_amount or 0
+
+
+def on_shelf(request: Request, db: Session, products: Sequence[Product]) -> list[ShelfItem]:
+    can_be_had = availability(db, products, own_hold(request, db))
+    return [ShelfItem(product, can_be_had[product.variants[0].id]) for product in products]
+
+
+def own_hold(request: Request, db: Session) -> Mapping[int, int]:
+    """Return what this visitor's own unpaid order holds; no cookie, no query."""
+    cookie = get_cookie(request, COOKIE)
+    return held_by_cart(db, read_cart(cookie, request.state.signer).id) if cookie else {}
+
+
+def home(request: Request) -> Response:
+    with request.state.reads.begin() as db:
+        newest = published(db).products[:NEWEST_ON_HOME]
+        return page(
+            request,
+            "catalogue/home.html",
+            items=on_shelf(request, db, newest),
+            collections=collections(db),
+            text=page_text(db, "home", request.state.locale),
+        )
+
+
+def product_list(request: Request) -> Response:
+    with request.state.reads.begin() as db:
+        return _list(request, db, None)
+
+
+def collection(request: Request) -> Response:
+    with request.state.reads.begin() as db:
+        found = collection_by_slug(db, request.path_params["slug"])
+        if found is None:
+            raise HTTPException(404)
+        return _list(request, db, found)
+
+
+def _list(request: Request, db: Session, chosen: Collection | None) -> Response:
+    number = whole_number(request.query_params.get("page", "1"), least=1, most=10_000) or 1
+    shown = published(db, number, chosen.id if chosen else None)
+    return page(
+        request,
+        "catalogue/list.html",
+        items=on_shelf(request, db, shown.products),
+        shown=shown,
+        chosen=chosen,
+        collections=collections(db),
+    )
+
+
+def product(request: Request) -> Response:
+    with request.state.reads.begin() as db:
+        found = product_by_slug(db, request.path_params["slug"])
+        if found is None or found.status == Status.DRAFT:
+            raise HTTPException(404)
+        today = local_day(request.state.till.now())
+        parcel = Parcel(found.weight_g, found.thickness_mm, found.variants[0].price_amount or 0)
+        return page(
+            request,
+            "catalogue/product.html",
+            item=on_shelf(request, db, [found])[0],
+            product=found,
+            text=found.text(request.state.locale),
+            postage=postage_from(db, request.state.preferences.current.country, parcel, today),
+            dispatch=_dispatch(request, found, today),
+        )
+
+
+def _dispatch(request: Request, found: Product, today: date) -> date:
+    days = request.state.preferences.current.dispatch_days
+    return dispatch_date(today, days, found.lead_time_days or 0)
+
+
+routes = [
+    Get("/", home, access=PUBLIC),
+    Get("/products", product_list, access=PUBLIC),
+    Get("/products/{slug}", product, access=PUBLIC),
+    Get("/collections/{slug}", collection, access=PUBLIC),
+]

@@ -1,0 +1,22 @@
+class EmptyCart(Exception):
+    """There is nothing to order."""
+
+
+class CannotBeOrdered(Exception):
+    """Something in the cart can no longer be had, or not in that number."""
+
+
+class PriceChanged(Exception):
+    """What was shown is not what it costs now: nothing is charged that was not seen."""
+
+
+class DeliveryUnavailable(Exception):
+    """The chosen way of delivery does not go to that country with this parcel."""
+
+
+class HoldInTheWay(Exception):
+    """The same cart has an unpaid order of another content; its page must be closed first."""
+
+    def __init__(self, attempt_id: str) -> None:
+        super().__init__(attempt_id)
+        self.attempt_id = attempt_id

@@ -1,0 +1,180 @@
+"""The checkout: one page, then Stripe's payment page, then back."""
+
+from sqlalchemy.orm import Session
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from shop.cart.cookie import COOKIE, Cart, read_cart
+from shop.cart.queries import shown_cart
+from shop.checkout.actions import Choice, Seller, place_order
+from shop.checkout.errors import (
+    CannotBeOrdered,
+    DeliveryUnavailable,
+    EmptyCart,
+    HoldInTheWay,
+    PriceChanged,
+)
+from shop.checkout.forms import CheckoutForm
+from shop.kit.clock import local_day
+from shop.kit.cookies import get_cookie, set_cookie
+from shop.kit.forms import whole_number
+from shop.kit.routing import PUBLIC, Get, Post
+from shop.kit.templating import page
+from shop.orders.models import Order
+from shop.orders.queries import held_by_cart, order_id_of, order_token, unbought
+from shop.payments.conversations import expire, open_session, settle
+from shop.payments.errors import PaymentError
+from shop.payments.models import PaymentAttempt
+from shop.payments.queries import latest_attempt
+from shop.shipping.dates import dispatch_date
+from shop.shipping.queries import countries, delivery_options
+from shop.stock.errors import OutOfStock
+
+LARGEST_AMOUNT = 99_999_999
+
+
+def show(request: Request) -> Response:
+    """Show the form; coming back from the payment page, with everything that was typed."""
+    with request.state.reads.begin() as db:
+        cart = unbought(db, read_cart(get_cookie(request, COOKIE), request.state.signer))
+        if not cart.lines:
+            return _to(request, "/cart")
+        order = _order_of_link(request, db)
+        data = _typed_before(order) if order else {}
+        form = _form(request, db, None, **data)
+        return _page(request, db, cart, form)
+
+
+def place(request: Request, form: FormData) -> Response:
+    """Place the order, then send the buyer to the payment page."""
+    cart = read_cart(get_cookie(request, COOKIE), request.state.signer)
+    with request.state.reads.begin() as db:
+        checkout = _form(request, db, form)
+        if "update" in form:
+            return _page(request, db, cart, checkout)
+        if not checkout.validate():
+            return _page(request, db, cart, checkout, status=422)
+    try:
+        return _place_and_pay(request, cart, checkout, form)
+    except EmptyCart:
+        return _to(request, "/cart")
+    except (CannotBeOrdered, OutOfStock, PriceChanged, DeliveryUnavailable) as problem:
+        with request.state.reads.begin() as db:
+            return _page(request, db, cart, checkout, problem=type(problem).__name__, status=409)
+    except PaymentError:
+        with request.state.reads.begin() as db:
+            return _page(request, db, cart, checkout, problem="PaymentError", status=503)
+
+
+def _place_and_pay(
+    request: Request, cart: Cart, checkout: CheckoutForm, form: FormData
+) -> Response:
+    till = request.state.till
+    attempt = _place(request, cart, checkout, form)
+    # Committed: nothing stays locked while we wait for Stripe.
+    if (url := open_session(till, attempt.id)) is not None:
+        return RedirectResponse(url, status_code=303)
+    return _to(request, f"/orders/{order_token(request.state.signer, attempt.order_id)}")
+
+
+def _place(request: Request, cart: Cart, checkout: CheckoutForm, form: FormData) -> PaymentAttempt:
+    """Place the order; an unpaid one of this cart that differs is closed first."""
+    state, till = request.state, request.state.till
+    seller = Seller(state.preferences.current, state.preferences.urls, state.signer)
+    method = str(form.get("delivery", ""))
+    choice = Choice(
+        method=method,
+        shown_subtotal=whole_number(form.get("subtotal"), least=0, most=LARGEST_AMOUNT),
+        shown_shipping=whole_number(form.get(f"price_{method}"), least=0, most=LARGEST_AMOUNT),
+    )
+    buyer = checkout.buyer(state.locale)
+    try:
+        with till.sessions.begin() as db:
+            return place_order(db, cart, buyer, choice, seller, now=till.now())
+    except HoldInTheWay as hold:
+        expire(till, hold.attempt_id)
+    with till.sessions.begin() as db:
+        return place_order(db, cart, buyer, choice, seller, now=till.now())
+
+
+def back_from_payment(request: Request) -> Response:
+    """Ask Stripe what became of the payment, empty the cart if it was this one, show the order."""
+    state, token = request.state, request.query_params.get("order", "")
+    order_id = order_id_of(state.signer, token)
+    if order_id is None:
+        raise HTTPException(404)
+    with state.reads.begin() as db:
+        attempt = latest_attempt(db, order_id)
+    if attempt is None:
+        raise HTTPException(404)
+    try:
+        settle(state.till, attempt.id)
+    except PaymentError:
+        pass  # the order page says that we are confirming; webhook and reconciler go on asking
+    response = _to(request, f"/orders/{token}")
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Cache-Control"] = "no-store"
+    cart = read_cart(get_cookie(request, COOKIE), state.signer)
+    with state.reads.begin() as db:
+        order = db.get_one(Order, order_id)
+    if order.bought and order.cart_id == cart.id:
+        set_cookie(request, response, COOKIE, "", 0)
+    return response
+
+
+def _form(request: Request, db: Session, form: FormData | None, **data: object) -> CheckoutForm:
+    home = request.state.preferences.current.country
+    return CheckoutForm(form, countries=countries(db), home=home, **data)
+
+
+def _order_of_link(request: Request, db: Session) -> Order | None:
+    order_id = order_id_of(request.state.signer, request.query_params.get("order", ""))
+    return db.get(Order, order_id) if order_id is not None else None
+
+
+def _typed_before(order: Order) -> dict[str, str]:
+    names = ("name", "email", "address", "postal_code", "city", "country", "phone")
+    return {name: getattr(order, name) for name in names} | {"delivery": order.shipping_method}
+
+
+def _page(
+    request: Request,
+    db: Session,
+    cart: Cart,
+    form: CheckoutForm,
+    *,
+    problem: str = "",
+    status: int = 200,
+) -> Response:
+    cart = unbought(db, cart)
+    shown = shown_cart(db, cart, held_by_cart(db, cart.id))
+    today = local_day(request.state.till.now())
+    options = delivery_options(db, form.country.data or "", shown.parcel, today)
+    wanted = str(form.delivery.data or "")
+    chosen = next((o for o in options if o.method == wanted), options[0] if options else None)
+    wishes = request.state.preferences.current
+    return page(
+        request,
+        "checkout/show.html",
+        status=status,
+        form=form,
+        cart=shown,
+        delivery=options,
+        chosen=chosen,
+        problem=problem,
+        dispatch=dispatch_date(today, wishes.dispatch_days, shown.lead_time_days),
+    )
+
+
+def _to(request: Request, path: str) -> Response:
+    urls = request.state.preferences.urls
+    return RedirectResponse(urls.link(path, request.state.locale), status_code=303)
+
+
+routes = [
+    Get("/checkout", show, access=PUBLIC),
+    Post("/checkout", place, access=PUBLIC, pool="stripe"),
+    Get("/checkout/return", back_from_payment, access=PUBLIC, pool="stripe"),
+]

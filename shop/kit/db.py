@@ -1,0 +1,188 @@
+"""Two engines: one that writes, one that only reads; the same code on SQLite and PostgreSQL.
+
+On SQLite a write begins with BEGIN IMMEDIATE, so that two writers cannot both read first, and
+the writers of one process queue on a lock instead of polling the file. Reads are DEFERRED with
+``query_only``: a write through them fails. Python's own sqlite3 would open transactions on its
+own terms and lose updates silently; ``isolation_level=None`` leaves them to us.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    DateTime,
+    Dialect,
+    Engine,
+    ForeignKey,
+    MetaData,
+    Text,
+    create_engine,
+    event,
+    make_url,
+)
+from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator
+
+SAFE_SQLITE = (3, 51, 3)  # older ones can corrupt a database in WAL mode
+POOL_SIZE = 27  # db 4, its SQLite writer 1, stripe 20, files 1, and one of margin
+
+
+class UnsafeSQLite(RuntimeError):
+    def __init__(self, version: str) -> None:
+        super().__init__(
+            f"This Python brings SQLite {version}, which can corrupt a busy database; 3.51.3 or "
+            "newer is needed. On Linux x86-64 and macOS the pysqlite3 package brings one; "
+            "elsewhere use a newer Python build, or PostgreSQL by SHOP_DATABASE_URL."
+        )
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime on both databases; a naive one is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UTCDateTime(), str: Text()}
+
+
+def reference(target: str, **options: Any) -> Any:
+    """Return a column that points at another table, indexed, by the target's name."""
+    return mapped_column(ForeignKey(target), index=True, **options)
+
+
+def one_of(column: str, values: Iterator[str] | list[str] | tuple[str, ...]) -> str:
+    """Return the text of a CHECK that *column* is one of *values*."""
+    return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
+
+
+# --- engines ------------------------------------------------------------------------------------
+
+
+def sqlite_module() -> Any:
+    """Return a DB-API module whose SQLite is safe in WAL mode, or raise UnsafeSQLite."""
+    try:
+        import pysqlite3.dbapi2 as module
+    except ImportError:
+        import sqlite3 as module  # the interpreter's own, if new enough
+    if tuple(module.sqlite_version_info) < SAFE_SQLITE:
+        raise UnsafeSQLite(module.sqlite_version)
+    return module
+
+
+def write_engine(url: str, *, foreign_keys: bool = True) -> Engine:
+    """Return the engine for writing. Migrations pass ``foreign_keys=False``: on SQLite, altering
+    a table rebuilds it, and with foreign keys on that deletes the rows that point at it.
+    """
+    if not is_sqlite(url):
+        return _postgresql(url)
+    return _sqlite(url, begin="BEGIN IMMEDIATE", pragmas={"foreign_keys": int(foreign_keys)})
+
+
+def read_engine(url: str) -> Engine:
+    """Return an engine that cannot write."""
+    if not is_sqlite(url):
+        return _postgresql(url).execution_options(postgresql_readonly=True)
+    return _sqlite(url, begin="BEGIN DEFERRED", pragmas={"query_only": 1})
+
+
+def is_sqlite(url: str) -> bool:
+    return make_url(url).get_backend_name() == "sqlite"
+
+
+def _postgresql(url: str) -> Engine:
+    timeouts = "-c lock_timeout=4s -c statement_timeout=15s"
+    return create_engine(
+        url, pool_size=POOL_SIZE, max_overflow=0, connect_args={"options": timeouts}
+    )
+
+
+def _sqlite(url: str, *, begin: str, pragmas: dict[str, int]) -> Engine:
+    if (file := make_url(url).database) is not None:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, module=sqlite_module(), pool_size=POOL_SIZE, max_overflow=0)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # transactions are ours to begin
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",  # a paid order survives the power cut
+            "busy_timeout=5000",
+            "foreign_keys=ON",
+            "mmap_size=0",
+            *(f"{name}={value}" for name, value in pragmas.items()),
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+# --- sessions -----------------------------------------------------------------------------------
+
+_open = threading.local()
+
+
+def transaction_is_open() -> bool:
+    """Say whether this thread is inside a transaction; nothing may wait on the network then."""
+    return bool(getattr(_open, "count", 0))
+
+
+class Sessions:
+    """Where transactions begin: ``with sessions.begin() as db:`` commits at the end, or undoes."""
+
+    def __init__(self, engine: Engine, *, one_at_a_time: bool) -> None:
+        self.engine = engine
+        self._maker = sessionmaker(engine, expire_on_commit=False)
+        self._turn: AbstractContextManager[Any] = (
+            threading.Lock() if one_at_a_time else nullcontext()
+        )
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        with self._turn:
+            _open.count = getattr(_open, "count", 0) + 1
+            try:
+                with self._maker.begin() as db:
+                    yield db
+            finally:
+                _open.count -= 1
+
+
+def write_sessions(url: str) -> Sessions:
+    return Sessions(write_engine(url), one_at_a_time=is_sqlite(url))
+
+
+def read_sessions(url: str) -> Sessions:
+    return Sessions(read_engine(url), one_at_a_time=False)

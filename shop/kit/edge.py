@@ -1,0 +1,105 @@
+"""The outermost layer: which shop is meant, in which language, and one log line per request.
+
+It wraps the whole application, so that its headers, its id and its error page are on every
+answer, whatever went wrong inside.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shop.kit import i18n
+from shop.kit.headers import SecurityHeaders
+from shop.kit.ids import random_token
+
+log = logging.getLogger("shop.requests")
+ErrorPage = Callable[[Request, int], Response]
+
+
+@dataclass
+class Edge:
+    app: ASGIApp
+    base_url: str
+    languages: Callable[[], Sequence[str]]
+    headers: SecurityHeaders
+    error_page: ErrorPage
+    state: dict[str, Any]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id, began = random_token()[:10], time.perf_counter()
+        scope.setdefault("state", {}).update(self.state, request_id=request_id, locale="en")
+        status = 500
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                self.headers.add(headers, scope.get("route"))
+            await send(message)
+
+        try:
+            await self._answer(scope, receive, answer)
+        except Exception:
+            # The page has been sent by the handler below; this is the trace for the log.
+            log.exception("%s failed", request_id)
+        finally:
+            took = (time.perf_counter() - began) * 1000
+            route = getattr(scope.get("route"), "path", "-")
+            log.info("%s %s %s %d %.1fms", request_id, scope["method"], route, status, took)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._read_language(scope)
+        stranger = self._other_host(scope)
+        await (stranger or self.app)(scope, receive, send)
+
+    def _read_language(self, scope: Scope) -> None:
+        """Take a leading language off the path: /en/cart is the cart, in English."""
+        languages = self.languages()
+        scope["state"].update(locale=languages[0], prefixed=False)
+        first, _, rest = scope["path"].removeprefix("/").partition("/")
+        if first in languages[1:]:
+            scope["state"].update(locale=first, prefixed=True)
+            scope["path"] = f"/{rest}"
+
+    def _other_host(self, scope: Scope) -> Response | None:
+        """Answer for a host that is not ours: links are never made from what a stranger sends."""
+        host = Headers(scope=scope).get("host", "")
+        ours = urlsplit(self.base_url).netloc
+        if host == ours or scope["path"] == "/healthz":
+            return None
+        if host.partition(":")[0] == "localhost" and scope["method"] in ("GET", "HEAD"):
+            query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
+            return RedirectResponse(f"{self.base_url}{scope['path']}{query}", status_code=308)
+        return PlainTextResponse(f"This shop is at {self.base_url}\n", status_code=400)
+
+
+def exception_handlers(error_page: ErrorPage) -> dict[Any, Any]:
+    """Return Starlette's handlers: every error is one of our own pages."""
+
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
+        with i18n.speaking(request.state.locale):
+            response = error_page(request, error.status_code)
+        for name, value in (error.headers or {}).items():
+            response.headers[name] = value
+        return response
+
+    async def failed(request: Request, error: Exception) -> Response:  # noqa: ARG001
+        with i18n.speaking(request.state.locale):
+            return error_page(request, 500)
+
+    return {HTTPException: refused, Exception: failed}

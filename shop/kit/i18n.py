@@ -1,0 +1,118 @@
+"""Words, money and dates in the reader's language.
+
+The msgids are English; ``translations/<locale>.po`` holds each other language and is compiled in
+memory at start. The language of the moment is a context variable: set by the request, or by the
+worker for one mail, and read by everything below.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import date, datetime
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from io import BytesIO
+from pathlib import Path
+from typing import cast
+
+from babel import Locale
+from babel.dates import format_date, format_datetime
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_currency
+from babel.support import LazyProxy
+
+from shop.kit.clock import LOCAL
+from shop.kit.money import Money, minor_digits
+
+FOLDER = Path(__file__).parents[1] / "translations"
+SOURCE_LOCALE = "en"
+_current: ContextVar[str] = ContextVar("locale", default=SOURCE_LOCALE)
+
+
+@cache
+def known_locales() -> tuple[str, ...]:
+    """Return every language the shop can speak: the source and one per file of translations."""
+    return (SOURCE_LOCALE, *sorted(path.stem for path in FOLDER.glob("*.po")))
+
+
+@cache
+def translations(locale: str) -> NullTranslations:
+    path = FOLDER / f"{locale}.po"
+    if not path.exists():
+        return NullTranslations()
+    with path.open("rb") as source:
+        catalogue = read_po(source, locale=locale)
+    compiled = BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def current_locale() -> str:
+    return _current.get()
+
+
+@contextmanager
+def speaking(locale: str) -> Iterator[None]:
+    """Speak *locale* inside the block."""
+    token = _current.set(locale)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def gettext(message: str) -> str:
+    return translations(_current.get()).gettext(message)
+
+
+def ngettext(singular: str, plural: str, n: int) -> str:
+    return translations(_current.get()).ngettext(singular, plural, n)
+
+
+def pgettext(context: str, message: str) -> str:
+    return translations(_current.get()).pgettext(context, message)
+
+
+def lazy_gettext(message: str) -> str:
+    """Return a text that is translated when it is shown: for labels in class bodies."""
+    return cast("str", LazyProxy(gettext, message, enable_cache=False))
+
+
+# --- money, dates, countries ----------------------------------------------------------------------
+
+
+def format_money(money: Money, locale: str | None = None) -> str:
+    """Return the amount as written in *locale*; whole units without decimals: 245 kr."""
+    digits = minor_digits(money.currency)
+    whole = digits == 0 or money.amount % 10**digits == 0
+    locale = locale or _current.get()
+    pattern = "#,##0 ¤" if locale.startswith("sv") else "¤ #,##0"
+    return format_currency(
+        money.decimal,
+        money.currency,
+        (pattern if whole else f"{pattern.replace('0', '0.00')}").replace(" ", "\u00a0"),
+        locale=locale,
+        currency_digits=False,
+    )
+
+
+def format_day(day: date, style: str = "d MMMM") -> str:
+    """Return *day* as written, without the year unless *style* asks: 23 november."""
+    if isinstance(day, datetime):
+        day = day.astimezone(LOCAL).date()
+    return format_date(day, style, locale=_current.get())
+
+
+def format_weekday(day: date) -> str:
+    return format_day(day, "EEEE d MMMM")
+
+
+def format_moment(at: datetime) -> str:
+    """Return the local date and time: 23 nov. 2026 14:05."""
+    return format_datetime(at, "d MMM y HH:mm", tzinfo=LOCAL, locale=_current.get())
+
+
+def country_name(code: str) -> str:
+    return Locale.parse(_current.get()).territories.get(code, code)

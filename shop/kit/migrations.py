@@ -1,0 +1,58 @@
+"""Alembic from code: one way to bring a database to the newest schema."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from alembic import command
+from shop.kit.db import is_sqlite, write_engine
+
+FOLDER = Path(__file__).parents[2] / "alembic"
+MIGRATION_LOCK = 7_265_001  # any number, the same in every process of the shop
+
+
+class BrokenReferences(RuntimeError):
+    """A migration left rows that point at nothing; it has been undone."""
+
+
+def migrate(url: str, revision: str = "head") -> None:
+    """Bring the database at *url* to *revision*, whole or not at all."""
+    with migration_config(url) as config:
+        command.upgrade(config, revision)
+
+
+def downgrade(url: str, revision: str) -> None:
+    with migration_config(url) as config:
+        command.downgrade(config, revision)
+
+
+@contextmanager
+def migration_config(url: str) -> Iterator[AlembicConfig]:
+    """Yield Alembic's config on a connection of its own, in one transaction, one at a time."""
+    engine = write_engine(url, foreign_keys=False)
+    try:
+        with engine.begin() as connection:
+            if not is_sqlite(url):
+                connection.execute(text("SET LOCAL statement_timeout = 0"))
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+            config = AlembicConfig()
+            config.set_main_option("script_location", str(FOLDER))
+            config.attributes["connection"] = connection
+            yield config
+            if is_sqlite(url) and connection.execute(text("PRAGMA foreign_key_check")).first():
+                raise BrokenReferences("rows would point at nothing")
+    finally:
+        engine.dispose()
+
+
+def is_current(connection: Connection) -> bool:
+    """Say whether the database has the schema that this code was written for."""
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(FOLDER))
+    heads = ScriptDirectory.from_config(config).get_heads()
+    return set(MigrationContext.configure(connection).get_current_heads()) == set(heads)

@@ -1,0 +1,182 @@
+"""Routes declare who may come in and which pool of threads does the work.
+
+Handlers are plain functions: ``(request) -> Response`` for reading, ``(request, form) ->
+Response`` for writing. They run in threads, never on the event loop. A pool's place is taken
+while waiting costs nothing but a coroutine; handlers that wait for Stripe have their own pool, so
+that a slow Stripe never slows the shelf.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+import anyio
+import anyio.to_thread
+from starlette.datastructures import FormData, Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from shop.kit import i18n
+from shop.kit.body_limit import limited
+from shop.kit.csrf import comes_from_elsewhere
+
+Read = Callable[[Request], Response]
+Write = Callable[[Request, FormData], Response]
+Raw = Callable[[Request, bytes], Response]
+PoolName = Literal["db", "stripe", "files"]
+
+
+class Access(StrEnum):
+    PUBLIC = "public"
+    OWNER = "owner"
+
+
+PUBLIC, OWNER = Access.PUBLIC, Access.OWNER
+FORM_LIMIT = 64 * 1024
+WAIT_FOR_A_PLACE = 10.0  # seconds
+
+
+class Busy(HTTPException):
+    """No place came free in time; nothing was begun."""
+
+    def __init__(self) -> None:
+        super().__init__(503, headers={"Retry-After": "10"})
+
+
+@dataclass
+class Pools:
+    """Places for work in threads, made on the running event loop."""
+
+    one_writer: bool  # SQLite has one writer at a time: the others wait here, not in threads
+    _limiters: dict[str, anyio.CapacityLimiter] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        sizes = {"db": 4, "write": 1 if self.one_writer else 4, "stripe": 20, "files": 1}
+        self._limiters = {name: anyio.CapacityLimiter(size) for name, size in sizes.items()}
+        self._threads = anyio.CapacityLimiter(sum(sizes.values()))
+
+    async def run(self, name: str, work: Callable[[], Response]) -> Response:
+        limiter, place = self._limiters[name], object()
+        try:
+            with anyio.fail_after(WAIT_FOR_A_PLACE):
+                await limiter.acquire_on_behalf_of(place)
+        except TimeoutError:
+            raise Busy from None
+        try:
+            return await anyio.to_thread.run_sync(work, limiter=self._threads)
+        finally:
+            limiter.release_on_behalf_of(place)
+
+
+class ShopRoute(Route):
+    """A route that says who may use it, what it takes in, and whether it speaks languages."""
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[[Request], Awaitable[Response]],
+        *,
+        methods: list[str],
+        access: Access,
+        localized: bool,
+        body_limit: int,
+        any_origin: bool = False,
+    ) -> None:
+        super().__init__(path, endpoint, methods=methods)
+        self.access = access
+        self.localized = localized
+        self.body_limit = body_limit
+        self.any_origin = any_origin
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse what must not reach the handler, before a byte of the body is read."""
+        headers = Headers(scope=scope)
+        if scope["state"]["prefixed"] and not self.localized:
+            raise HTTPException(404)
+        if scope["method"] == "POST":
+            if not self.any_origin and comes_from_elsewhere(headers):
+                raise HTTPException(403)
+            receive = await limited(receive, headers, self.body_limit)
+        await super().handle(scope, receive, send)
+
+
+def Get(  # noqa: N802 - reads as a declaration beside Post
+    path: str, handler: Read, *, access: Access, pool: PoolName = "db", localized: bool = True
+) -> ShopRoute:
+    async def endpoint(request: Request) -> Response:
+        return await _run(request, pool, access, lambda: handler(request))
+
+    endpoint.__name__ = handler.__name__
+    localized = localized and access is PUBLIC
+    return ShopRoute(
+        path, endpoint, methods=["GET"], access=access, localized=localized, body_limit=0
+    )
+
+
+def Post(  # noqa: N802 - a declaration
+    path: str,
+    handler: Write,
+    *,
+    access: Access,
+    pool: PoolName = "db",
+    localized: bool = True,
+    body_limit: int = FORM_LIMIT,
+) -> ShopRoute:
+    async def endpoint(request: Request) -> Response:
+        form = await request.form(max_files=40, max_fields=2000, max_part_size=FORM_LIMIT)
+        place = "write" if pool == "db" else pool
+        try:
+            return await _run(request, place, access, lambda: handler(request, form))
+        finally:
+            await form.close()
+
+    endpoint.__name__ = handler.__name__
+    localized = localized and access is PUBLIC
+    return ShopRoute(
+        path, endpoint, methods=["POST"], access=access, localized=localized, body_limit=body_limit
+    )
+
+
+def Hook(  # noqa: N802 - a declaration
+    path: str, handler: Raw, *, pool: PoolName, body_limit: int
+) -> ShopRoute:
+    """Take a POST from another machine: the raw body, no form, any origin, no language."""
+
+    async def endpoint(request: Request) -> Response:
+        body = await request.body()
+        return await _run(request, pool, PUBLIC, lambda: handler(request, body))
+
+    endpoint.__name__ = handler.__name__
+    return ShopRoute(
+        path,
+        endpoint,
+        methods=["POST"],
+        access=PUBLIC,
+        localized=False,
+        body_limit=body_limit,
+        any_origin=True,
+    )
+
+
+def Direct(  # noqa: N802 - a declaration
+    path: str, endpoint: Callable[[Request], Awaitable[Response]]
+) -> ShopRoute:
+    """Answer on the event loop, from memory: for what takes no database and no thread."""
+    return ShopRoute(path, endpoint, methods=["GET"], access=PUBLIC, localized=False, body_limit=0)
+
+
+async def _run(
+    request: Request, pool: str, access: Access, handle: Callable[[], Response]
+) -> Response:
+    def work() -> Response:
+        with i18n.speaking(request.state.locale):
+            if access is OWNER and (turned_away := request.state.guard(request)) is not None:
+                return turned_away
+            return handle()
+
+    response: Response = await request.state.pools.run(pool, work)
+    return response

@@ -1,0 +1,57 @@
+"""One way to make a page, and the same templates for mail."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from shop.kit import i18n
+from shop.kit.markdown import markdown
+from shop.kit.money import Money
+
+FOLDER = Path(__file__).parents[2] / "templates"
+
+
+def make_environment(*, html: bool, **shop_globals: Any) -> Environment:
+    """Return the environment for pages and HTML mail (escaped), or for plain text mail."""
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=html,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=not html,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+    )
+    environment.install_gettext_callables(  # type: ignore[attr-defined] # from the extension
+        i18n.gettext, i18n.ngettext, newstyle=True, pgettext=i18n.pgettext
+    )
+    environment.filters.update(
+        day=i18n.format_day,
+        weekday=i18n.format_weekday,
+        moment=i18n.format_moment,
+        country=i18n.country_name,
+        markdown=lambda text: Markup(markdown(text)),  # noqa: S704 - sanitised there
+    )
+    environment.globals.update(money=_money, **shop_globals)
+    return environment
+
+
+@pass_context
+def _money(context: Context, amount: int | Money) -> str:
+    """Show Money, or a bare amount in the shop's own currency."""
+    money = amount if isinstance(amount, Money) else Money(amount, context["shop"].currency)
+    return i18n.format_money(money)
+
+
+def page(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
+    """Render *template* for *request*; what the page needs stands in the call."""
+    surroundings: Callable[[Request], dict[str, Any]] = request.state.surroundings
+    environment: Environment = request.state.templates
+    html = environment.get_template(template).render(**surroundings(request), **context)
+    return HTMLResponse(html, status_code=status)

@@ -1,0 +1,25 @@
+"""Every room's tables: Alembic and the tests start here."""
+
+from shop.catalogue import models as catalogue
+from shop.kit.db import Base
+from shop.mail import models as mail
+from shop.orders import models as orders
+from shop.owner import models as owner
+from shop.payments import models as payments
+from shop.preferences import models as preferences
+from shop.shipping import models as shipping
+from shop.stock import models as stock
+from shop.tax import models as tax
+
+__all__ = [
+    "Base",
+    "catalogue",
+    "mail",
+    "orders",
+    "owner",
+    "payments",
+    "preferences",
+    "shipping",
+    "stock",
+    "tax",
+]

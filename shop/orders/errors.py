@@ -1,0 +1,2 @@
+class WrongState(Exception):
+    """The order is not in a state that allows this; somebody was quicker."""

@@ -1,0 +1,171 @@
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from shop.kit.db import Base, one_of, reference
+from shop.kit.money import Money
+
+
+class Status(StrEnum):
+    PENDING = "pending"
+    PAID = "paid"
+    SHIPPED = "shipped"
+    DELIVERED = "delivered"
+    REFUNDED = "refunded"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+# The life of an order: where each state can go. Every move is one guarded UPDATE.
+NEXT: dict[Status, frozenset[Status]] = {
+    Status.PENDING: frozenset({Status.PAID, Status.EXPIRED, Status.CANCELLED}),
+    Status.PAID: frozenset({Status.SHIPPED, Status.REFUNDED}),
+    Status.SHIPPED: frozenset({Status.DELIVERED, Status.REFUNDED, Status.PAID}),
+    Status.DELIVERED: frozenset({Status.REFUNDED}),
+    Status.REFUNDED: frozenset(),
+    # only when the pieces could be reserved once more, for money that came late
+    Status.EXPIRED: frozenset({Status.PAID}),
+    Status.CANCELLED: frozenset({Status.PAID}),
+}
+BOUGHT = (Status.PAID, Status.SHIPPED, Status.DELIVERED, Status.REFUNDED)
+
+
+class Order(Base):
+    __tablename__ = "orders"
+    __table_args__ = (
+        CheckConstraint(one_of("status", list(Status)), name="status_known"),
+        CheckConstraint(
+            "total_amount = subtotal_amount - discount_amount + shipping_amount",
+            name="total_adds_up",
+        ),
+        CheckConstraint("total_amount >= 0", name="total_not_negative"),
+        CheckConstraint("vat_amount >= 0 AND vat_amount <= total_amount", name="vat_within_total"),
+        Index(
+            "uq_orders_one_pending_per_cart",
+            "cart_id",
+            unique=True,
+            sqlite_where=text("status = 'pending'"),
+            postgresql_where=text("status = 'pending'"),
+        ),
+        Index("ix_orders_cart_id", "cart_id"),
+        Index("ix_orders_status_placed_at", "status", "placed_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(unique=True)  # from 1001; gaps are allowed
+    status: Mapped[str] = mapped_column(default=Status.PENDING)
+    review: Mapped[str | None]  # why a person must look before anything is packed
+    locale: Mapped[str]
+    cart_id: Mapped[str]
+    placed_at: Mapped[datetime]
+    paid_at: Mapped[datetime | None]
+
+    email: Mapped[str]
+    name: Mapped[str]
+    address: Mapped[str]
+    postal_code: Mapped[str]
+    city: Mapped[str]
+    country: Mapped[str]
+    phone: Mapped[str] = mapped_column(default="")
+
+    shipping_method: Mapped[str]
+    dispatch_by: Mapped[date]
+
+    currency: Mapped[str]
+    subtotal_amount: Mapped[int]
+    discount_amount: Mapped[int] = mapped_column(default=0)
+    shipping_amount: Mapped[int]
+    shipping_vat_amount: Mapped[int]
+    vat_amount: Mapped[int]
+    total_amount: Mapped[int]
+
+    lines: Mapped[list["OrderLine"]] = relationship(lazy="raise", order_by="OrderLine.id")
+    entries: Mapped[list["OrderEntry"]] = relationship(lazy="raise", order_by="OrderEntry.id")
+    shipments: Mapped[list["Shipment"]] = relationship(lazy="raise", order_by="Shipment.id")
+
+    def _money(self, amount: int) -> Money:
+        return Money(amount, self.currency)
+
+    @property
+    def subtotal(self) -> Money:
+        return self._money(self.subtotal_amount)
+
+    @property
+    def shipping(self) -> Money:
+        return self._money(self.shipping_amount)
+
+    @property
+    def vat(self) -> Money:
+        return self._money(self.vat_amount)
+
+    @property
+    def total(self) -> Money:
+        return self._money(self.total_amount)
+
+    @property
+    def bought(self) -> bool:
+        return self.status in BOUGHT
+
+
+class OrderLine(Base):
+    """What was bought, frozen as it was shown: later changes of the product do not reach it."""
+
+    __tablename__ = "order_lines"
+    __table_args__ = (
+        CheckConstraint("quantity > 0", name="quantity_positive"),
+        CheckConstraint("price_amount > 0", name="price_positive"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = reference("orders.id")
+    variant_id: Mapped[int] = reference("variants.id")
+    quantity: Mapped[int]
+    from_stock: Mapped[bool]  # made to order takes nothing from the shelf
+    name: Mapped[str]
+    sku: Mapped[str]
+    photo_hash: Mapped[str | None]
+    currency: Mapped[str]
+    price_amount: Mapped[int]
+    vat_rate_bp: Mapped[int]
+    vat_amount: Mapped[int]
+
+    @property
+    def price(self) -> Money:
+        return Money(self.price_amount, self.currency)
+
+    @property
+    def total(self) -> Money:
+        return self.price * self.quantity
+
+
+class OrderEntry(Base):
+    """The order's timeline: what happened, when, and who did it. Only ever added to."""
+
+    __tablename__ = "order_entries"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = reference("orders.id")
+    at: Mapped[datetime]
+    by: Mapped[str]  # buyer, owner, stripe or shop
+    kind: Mapped[str]
+    note: Mapped[str] = mapped_column(default="")
+
+
+class Shipment(Base):
+    __tablename__ = "shipments"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = reference("orders.id")
+    sent_at: Mapped[datetime]
+    tracking: Mapped[str] = mapped_column(default="")
+
+
+class NumberSeries(Base):
+    """The last number given in each series; raised by one UPDATE, so no two get the same."""
+
+    __tablename__ = "number_series"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    last: Mapped[int]

@@ -1,0 +1,38 @@
+"""The buyer's order page, by its secret link."""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shop.kit.routing import PUBLIC, Get
+from shop.kit.templating import page
+from shop.orders.models import Status
+from shop.orders.queries import order_id_of, order_in_full
+from shop.shipping.names import method_name
+
+ASK_AGAIN = "5"  # seconds
+
+
+def show(request: Request) -> Response:
+    order_id = order_id_of(request.state.signer, request.path_params["token"])
+    if order_id is None:
+        raise HTTPException(404)
+    with request.state.reads.begin() as db:
+        order = order_in_full(db, order_id)
+    if order is None:
+        raise HTTPException(404)
+    response = page(
+        request,
+        "orders/show.html",
+        order=order,
+        token=request.path_params["token"],
+        method=method_name(order.shipping_method),
+    )
+    response.headers["Referrer-Policy"] = "no-referrer"  # the address is the right to look
+    response.headers["Cache-Control"] = "no-store"
+    if order.status == Status.PENDING:
+        response.headers["Refresh"] = ASK_AGAIN
+    return response
+
+
+routes = [Get("/orders/{token}", show, access=PUBLIC)]

@@ -1,0 +1,101 @@
+from collections.abc import Sequence
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, selectinload
+
+from shop.cart.cookie import Cart, new_cart
+from shop.kit.ids import Signer
+from shop.orders.models import BOUGHT, Order, OrderLine, Status
+
+TOKEN_PURPOSE = "order"  # noqa: S105 - what the token is for, no secret
+
+
+def held_by_cart(db: Session, cart_id: str) -> dict[int, int]:
+    """Return what the cart's own unpaid order holds: variant id, pieces."""
+    rows = db.execute(
+        select(OrderLine.variant_id, func.sum(OrderLine.quantity))
+        .join(Order, Order.id == OrderLine.order_id)
+        .where(
+            Order.cart_id == cart_id, Order.status == Status.PENDING, OrderLine.from_stock.is_(True)
+        )
+        .group_by(OrderLine.variant_id)
+    )
+    return {variant_id: int(n) for variant_id, n in rows.tuples()}
+
+
+def cart_is_bought(db: Session, cart_id: str) -> bool:
+    """Say whether an order was made of this cart already: an old cookie cannot buy twice."""
+    return (
+        db.scalar(
+            select(Order.id).where(Order.cart_id == cart_id, Order.status.in_(BOUGHT)).limit(1)
+        )
+        is not None
+    )
+
+
+def unbought(db: Session, cart: Cart) -> Cart:
+    """Return *cart*, or a new, empty one if an order was made of it and paid."""
+    return new_cart() if cart.lines and cart_is_bought(db, cart.id) else cart
+
+
+def pending_order_of_cart(db: Session, cart_id: str) -> Order | None:
+    return db.scalar(select(Order).where(Order.cart_id == cart_id, Order.status == Status.PENDING))
+
+
+def order_in_full(db: Session, order_id: int) -> Order | None:
+    """Return the order with its lines, its timeline and its shipments."""
+    return db.scalar(_in_full().where(Order.id == order_id))
+
+
+def order_by_number(db: Session, number: int) -> Order | None:
+    return db.scalar(_in_full().where(Order.number == number))
+
+
+def _in_full() -> Select[Order]:
+    return select(Order).options(
+        selectinload(Order.lines), selectinload(Order.entries), selectinload(Order.shipments)
+    )
+
+
+def held_quantities(db: Session, order_id: int) -> dict[int, int]:
+    """Return what an order takes from the shelf: variant id, pieces."""
+    rows = db.execute(
+        select(OrderLine.variant_id, func.sum(OrderLine.quantity))
+        .where(OrderLine.order_id == order_id, OrderLine.from_stock.is_(True))
+        .group_by(OrderLine.variant_id)
+    )
+    return {variant_id: int(n) for variant_id, n in rows.tuples()}
+
+
+def orders_in(db: Session, statuses: Sequence[Status], limit: int = 200) -> Sequence[Order]:
+    """Return the orders in *statuses*, newest first, with their lines."""
+    return db.scalars(
+        select(Order)
+        .options(selectinload(Order.lines))
+        .where(Order.status.in_(statuses))
+        .order_by(Order.id.desc())
+        .limit(limit)
+    ).all()
+
+
+def to_send(db: Session) -> Sequence[Order]:
+    """Return what waits to be packed, the oldest first."""
+    return db.scalars(
+        select(Order)
+        .options(selectinload(Order.lines))
+        .where(Order.status == Status.PAID, Order.review.is_(None))
+        .order_by(Order.paid_at, Order.id)
+    ).all()
+
+
+def order_token(signer: Signer, order_id: int) -> str:
+    """Return the secret part of an order's link: its id and the proof that we wrote it."""
+    return f"{order_id}-{signer.sign(TOKEN_PURPOSE, str(order_id))}"
+
+
+def order_id_of(signer: Signer, token: str) -> int | None:
+    """Return the order's id if *token* is ours, else None."""
+    number, _, signature = token.partition("-")
+    if not number.isascii() or not number.isdigit() or len(number) > 18:  # noqa: PLR2004 - an int64
+        return None
+    return int(number) if signer.verifies(TOKEN_PURPOSE, number, signature) else None

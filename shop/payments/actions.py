@@ -1,0 +1,236 @@
+"""What the shop writes down about payments. Nothing here talks to Stripe."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from shop.kit.ids import random_token
+from shop.mail.actions import queue
+from shop.orders.actions import flag_for_review, move, write_entry
+from shop.orders.models import Order, OrderLine
+from shop.orders.models import Status as OrderStatus
+from shop.orders.queries import held_quantities
+from shop.payments.gateway import CheckoutSession
+from shop.payments.models import LIVE, PaymentAttempt, Status
+from shop.preferences.queries import preferences
+from shop.stock.actions import consume, release, reserve
+from shop.stock.errors import OutOfStock
+
+SESSION_LIFE = timedelta(minutes=35)  # Stripe's shortest is 30; five for slow clocks and retries
+PAYABLE = (*LIVE, Status.EXPIRED)  # paid beats expired: Stripe is the record of money
+
+
+def start_attempt(  # noqa: PLR0913 - named at its one call
+    db: Session,
+    order: Order,
+    lines: Sequence[OrderLine],
+    *,
+    shipping_name: str,
+    success_url: str,
+    cancel_url: str,
+    fingerprint: str,
+    now: datetime,
+) -> PaymentAttempt:
+    """Write down the complete request for a payment page, before anything is sent."""
+    attempt_id, expires_at = random_token(), now + SESSION_LIFE
+    currency = order.currency.lower()
+    metadata = {"order_id": str(order.id), "attempt_id": attempt_id}
+    request = {
+        "mode": "payment",
+        "client_reference_id": str(order.id),
+        "customer_email": order.email,
+        "locale": order.locale,
+        "expires_at": int(expires_at.timestamp()),
+        "adaptive_pricing": {"enabled": False},
+        "line_items": [
+            {
+                "quantity": line.quantity,
+                "price_data": {
+                    "currency": currency,
+                    "unit_amount": line.price_amount,
+                    "tax_behavior": "inclusive",
+                    "product_data": {"name": line.name, "metadata": {"sku": line.sku}},
+                },
+            }
+            for line in lines
+        ],
+        "shipping_options": [
+            {
+                "shipping_rate_data": {
+                    "type": "fixed_amount",
+                    "display_name": shipping_name,
+                    "tax_behavior": "inclusive",
+                    "fixed_amount": {"amount": order.shipping_amount, "currency": currency},
+                }
+            }
+        ],
+        "metadata": metadata,
+        "payment_intent_data": {"metadata": metadata},
+        "success_url": success_url,
+        "cancel_url": cancel_url,
+    }
+    attempt = PaymentAttempt(
+        id=attempt_id,
+        order_id=order.id,
+        status=Status.CREATING,
+        request=json.dumps(request, ensure_ascii=False),
+        fingerprint=fingerprint,
+        amount=order.total_amount,
+        currency=order.currency,
+        created_at=now,
+        expires_at=expires_at,
+    )
+    db.add(attempt)
+    return attempt
+
+
+def record_session(db: Session, attempt_id: str, session: CheckoutSession) -> None:
+    """Write down the session that Stripe made of the attempt; only now its URL may be used."""
+    _update(
+        db,
+        PaymentAttempt.id == attempt_id,
+        PaymentAttempt.status == Status.CREATING,
+        status=Status.OPEN,
+        session_id=session.id,
+        url=session.url,
+        last_error=None,
+    )
+
+
+def record_trouble(db: Session, attempt_id: str, error: str) -> None:
+    _update(db, PaymentAttempt.id == attempt_id, last_error=error)
+
+
+def ask_release(db: Session, order_id: int, *, now: datetime) -> None:
+    """Mark an unpaid order's payment page for closing: the buyer has changed the cart."""
+    _update(
+        db,
+        PaymentAttempt.order_id == order_id,
+        PaymentAttempt.status.in_((Status.CREATING, Status.OPEN)),
+        release_asked_at=now,
+    )
+
+
+def apply_session(
+    db: Session, attempt: PaymentAttempt, session: CheckoutSession, *, livemode: bool, now: datetime
+) -> None:
+    """Let the order follow what Stripe says. Saying it twice, or late, changes nothing.
+
+    The order's row is locked first, so that two tellers of the same news take turns.
+    """
+    order = db.scalars(select(Order).where(Order.id == attempt.order_id).with_for_update()).one()
+    paid = session.payment_status in ("paid", "no_payment_required")
+    if session.status == "complete" and paid:
+        if (mismatch := _mismatch(attempt, session, livemode=livemode)) is not None:
+            _hold_for_review(db, attempt, mismatch, now)
+        else:
+            _take_payment(db, order, attempt, session, now)
+    elif session.status == "complete":
+        _update(
+            db,
+            PaymentAttempt.id == attempt.id,
+            PaymentAttempt.status.in_((Status.CREATING, Status.OPEN)),
+            status=Status.PROCESSING,
+        )
+    elif session.status == "expired":
+        close_attempt(db, attempt, now=now)
+    _update(db, PaymentAttempt.id == attempt.id, checked_at=now)
+
+
+def close_attempt(db: Session, attempt: PaymentAttempt, *, now: datetime) -> None:
+    """Give the stock back: Stripe has confirmed that nobody can pay this any more."""
+    closed = _update(
+        db,
+        PaymentAttempt.id == attempt.id,
+        PaymentAttempt.status.in_(LIVE),
+        status=Status.EXPIRED,
+        url=None,
+    )
+    if not closed:
+        return
+    to = OrderStatus.CANCELLED if attempt.release_asked_at else OrderStatus.EXPIRED
+    if move(db, attempt.order_id, to):
+        release(db, held_quantities(db, attempt.order_id))
+        write_entry(db, attempt.order_id, to, by="shop", now=now)
+
+
+def _take_payment(
+    db: Session, order: Order, attempt: PaymentAttempt, session: CheckoutSession, now: datetime
+) -> None:
+    taken = _update(
+        db,
+        PaymentAttempt.id == attempt.id,
+        PaymentAttempt.status.in_(PAYABLE),
+        status=Status.PAID,
+        payment_intent_id=session.payment_intent_id,
+        payment_method=session.payment_method,
+        url=None,
+    )
+    if not taken:
+        return
+    quantities = held_quantities(db, order.id)
+    if order.status in (OrderStatus.EXPIRED, OrderStatus.CANCELLED):
+        try:
+            reserve(db, quantities)
+        except OutOfStock:
+            _update(db, PaymentAttempt.id == attempt.id, status=Status.LATE)
+            flag_for_review(db, order.id, "paid_late", now=now)
+            return
+    if not move(db, order.id, OrderStatus.PAID, paid_at=now):
+        raise RuntimeError(f"order {order.id} is {order.status} and cannot become paid")
+    consume(db, quantities, order_id=order.id, now=now)
+    write_entry(db, order.id, "paid", by="stripe", now=now)
+    _queue_mails(db, order, now)
+
+
+def _queue_mails(db: Session, order: Order, now: datetime) -> None:
+    queue(db, "order_confirmation", order.id, recipient=order.email, locale=order.locale, now=now)
+    wishes = preferences(db)
+    if wishes.mail_per_order and wishes.email:
+        queue(
+            db,
+            "order_notice",
+            order.id,
+            recipient=wishes.email,
+            locale=wishes.owner_language,
+            now=now,
+        )
+
+
+def _mismatch(attempt: PaymentAttempt, session: CheckoutSession, *, livemode: bool) -> str | None:
+    """Return which fact of the session does not fit the order, if any."""
+    facts = {
+        "livemode": session.livemode == livemode,
+        "currency": session.currency == attempt.currency,
+        "amount": session.amount_total == attempt.amount,
+        "received": session.amount_received in (None, session.amount_total),
+        "reference": session.order_reference == str(attempt.order_id),
+    }
+    return next((name for name, fits in facts.items() if not fits), None)
+
+
+def _hold_for_review(db: Session, attempt: PaymentAttempt, mismatch: str, now: datetime) -> None:
+    held = _update(
+        db,
+        PaymentAttempt.id == attempt.id,
+        PaymentAttempt.status.in_(PAYABLE),
+        status=Status.REVIEW,
+        last_error=f"Stripe's {mismatch} is not the order's",
+    )
+    if held:
+        flag_for_review(db, attempt.order_id, f"mismatch_{mismatch}", now=now)
+
+
+def _update(db: Session, *guards: ColumnElement[bool], **values: object) -> bool:
+    result = db.execute(
+        update(PaymentAttempt)
+        .where(*guards)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(result, CursorResult)  # noqa: S101 - an UPDATE has a row count
+    return result.rowcount == 1

@@ -1,0 +1,19 @@
+import json
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from shop.preferences.models import PageText, Preference
+from shop.preferences.values import NAMES
+
+
+def set_preferences(db: Session, **values: Any) -> None:
+    """Set the named preferences; KeyError for a name that is none."""
+    for name, value in values.items():
+        if name not in NAMES:
+            raise KeyError(name)
+        db.merge(Preference(name=name, value=json.dumps(value, ensure_ascii=False)))
+
+
+def write_page(db: Session, slug: str, locale: str, *, title: str, body: str) -> None:
+    db.merge(PageText(slug=slug, locale=locale, title=title, body=body))

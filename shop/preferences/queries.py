@@ -1,0 +1,27 @@
+import json
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shop.preferences.models import PageText, Preference
+from shop.preferences.values import NAMES, Preferences
+
+
+def preferences(db: Session) -> Preferences:
+    """Return what the owner has set, over the defaults."""
+    stored = {
+        name: json.loads(value)
+        for name, value in db.execute(select(Preference.name, Preference.value)).tuples()
+        if name in NAMES
+    }
+    if "languages" in stored:
+        stored["languages"] = tuple(stored["languages"])
+    return Preferences(**stored)
+
+
+def page_text(db: Session, slug: str, locale: str) -> PageText | None:
+    """Return a page's text in *locale*, else in any language that there is, else None."""
+    texts = {
+        text.locale: text for text in db.scalars(select(PageText).where(PageText.slug == slug))
+    }
+    return texts.get(locale) or next(iter(texts.values()), None)

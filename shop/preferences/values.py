@@ -1,0 +1,48 @@
+"""What the owner decides, with what a new shop starts from."""
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True)
+class Preferences:
+    shop_name: str = "My shop"
+    tagline: dict[str, str] | None = None  # by language
+    languages: tuple[str, ...] = ("sv", "en")  # the first is the default, at /
+    owner_language: str = "sv"
+    currency: str = "SEK"
+
+    # who sells: shown in the footer, on the contact page and in every mail
+    legal_name: str = ""
+    org_number: str = ""
+    vat_number: str = ""
+    street: str = ""
+    postal_code: str = ""
+    city: str = ""
+    country: str = "SE"
+    email: str = ""
+    phone: str = ""
+    blog_url: str = ""
+    portrait_hash: str = ""  # a picture in the media folder
+    workshop_hash: str = ""
+
+    # how the shop works
+    vat_registered: bool = True
+    dispatch_days: int = 2  # working days until what lies on the shelf is sent
+    mail_per_order: bool = True
+    sender: str = ""  # the From address; empty means the shop's own e-mail
+
+    @property
+    def default_language(self) -> str:
+        return self.languages[0]
+
+    def tagline_in(self, locale: str) -> str:
+        lines = self.tagline or {}
+        return lines.get(locale) or lines.get(self.default_language, "")
+
+    @property
+    def identity_complete(self) -> bool:
+        """Whether the law's minimum about the seller is there: name, address, e-mail."""
+        return all([self.legal_name, self.street, self.postal_code, self.city, self.email])
+
+
+NAMES = frozenset(field.name for field in fields(Preferences))

@@ -1,0 +1,71 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shop.shipping.models import Method, ShippingRate, ShippingZone
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """What has to be sent: weight, thickness, and what it is worth."""
+
+    weight_g: int
+    thickness_mm: int
+    subtotal_amount: int
+
+
+@dataclass(frozen=True)
+class DeliveryOption:
+    method: str
+    amount: int
+    days_least: int
+    days_most: int
+
+
+def zones(db: Session) -> Sequence[ShippingZone]:
+    return db.scalars(select(ShippingZone).order_by(ShippingZone.position, ShippingZone.id)).all()
+
+
+def countries(db: Session) -> list[str]:
+    """Return the codes of all countries that we send to, in the zones' order."""
+    return [code for zone in zones(db) for code in zone.country_codes]
+
+
+def rates_in_force(db: Session, zone_id: int, today: date) -> list[ShippingRate]:
+    """Return the newest rate of each method and weight that has come into force, light to heavy."""
+    rows = db.scalars(
+        select(ShippingRate)
+        .where(ShippingRate.zone_id == zone_id, ShippingRate.valid_from <= today)
+        .order_by(ShippingRate.valid_from, ShippingRate.id)
+    )
+    newest = {(rate.method, rate.max_g): rate for rate in rows}
+    return sorted(newest.values(), key=lambda rate: (rate.max_g, rate.amount))
+
+
+def delivery_options(
+    db: Session, country: str, parcel: Parcel, today: date
+) -> list[DeliveryOption]:
+    """Return how *parcel* can be sent to *country*, cheapest first; empty if it cannot."""
+    zone = next((zone for zone in zones(db) if country in zone.country_codes), None)
+    if zone is None:
+        return []
+    fitting: dict[str, ShippingRate] = {}
+    for rate in rates_in_force(db, zone.id, today):
+        if parcel.weight_g <= rate.max_g and parcel.thickness_mm <= rate.max_mm:
+            fitting.setdefault(rate.method, rate)  # the lightest tier that holds it
+    free = zone.free_from_amount is not None and parcel.subtotal_amount >= zone.free_from_amount
+    options = [
+        DeliveryOption(method, 0 if free else rate.amount, zone.days_least, zone.days_most)
+        for method, rate in fitting.items()
+    ]
+    order = list(Method)
+    return sorted(options, key=lambda option: (option.amount, order.index(Method(option.method))))
+
+
+def postage_from(db: Session, country: str, parcel: Parcel, today: date) -> int | None:
+    """Return the cheapest postage of *parcel* to *country*."""
+    options = delivery_options(db, country, parcel, today)
+    return options[0].amount if options else None

@@ -1,0 +1,126 @@
+"""Every change of stock. Check and change are one guarded UPDATE, whose row count says who won."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from shop.stock.errors import OutOfStock, PromisedAlready
+from shop.stock.models import Reason, StockLevel, StockMovement
+
+Quantities = Mapping[int, int]  # variant id: pieces
+
+
+def reserve(db: Session, quantities: Quantities) -> None:
+    """Promise *quantities* to an order: all of them, or OutOfStock.
+
+    Rows are taken in id order, so two carts cannot wait for each other.
+    """
+    taken: dict[int, int] = {}
+    short: list[int] = []
+    for variant_id, n in sorted(quantities.items()):
+        enough = StockLevel.on_hand - StockLevel.reserved >= n
+        if _change(db, variant_id, enough, reserved=StockLevel.reserved + n):
+            taken[variant_id] = n
+        else:
+            short.append(variant_id)
+    if short:
+        release(db, taken)
+        raise OutOfStock(short)
+
+
+def release(db: Session, quantities: Quantities) -> None:
+    """Give back what an order held; only once Stripe says that it cannot be paid any more."""
+    for variant_id, n in sorted(quantities.items()):
+        _must(
+            _change(
+                db,
+                variant_id,
+                StockLevel.reserved >= n,
+                reserved=StockLevel.reserved - n,
+            ),
+            variant_id,
+        )
+
+
+def consume(db: Session, quantities: Quantities, *, order_id: int, now: datetime) -> None:
+    """Take what an order held off the shelf: it is sold."""
+    for variant_id, n in sorted(quantities.items()):
+        _must(
+            _change(
+                db,
+                variant_id,
+                StockLevel.reserved >= n,
+                on_hand=StockLevel.on_hand - n,
+                reserved=StockLevel.reserved - n,
+            ),
+            variant_id,
+        )
+        _write_down(db, variant_id, -n, Reason.SOLD, by="shop", now=now, order_id=order_id)
+
+
+def put_on_shelf(db: Session, variant_id: int, on_hand: int, *, by: str, now: datetime) -> None:
+    """Give a new variant its stock level."""
+    db.add(StockLevel(variant_id=variant_id, on_hand=on_hand, reserved=0))
+    if on_hand:
+        _write_down(db, variant_id, on_hand, Reason.COUNTED, by=by, now=now)
+
+
+def count(db: Session, variant_id: int, *, seen: int, counted: int, by: str, now: datetime) -> bool:
+    """Set what lies on the shelf to *counted*, if it still is what the owner saw.
+
+    Returns False when a sale came between: nothing is changed and the owner looks again. Raises
+    PromisedAlready when fewer are counted than buyers are paying for at this moment.
+    """
+    if counted == seen:
+        return True
+    changed = _change(
+        db,
+        variant_id,
+        (StockLevel.on_hand == seen) & (StockLevel.reserved <= counted),
+        on_hand=counted,
+    )
+    if changed:
+        _write_down(db, variant_id, counted - seen, Reason.COUNTED, by=by, now=now)
+        return True
+    level = db.scalars(select(StockLevel).where(StockLevel.variant_id == variant_id)).one_or_none()
+    if level is not None and level.on_hand == seen and level.reserved > counted:
+        raise PromisedAlready(level.reserved)
+    return False
+
+
+def _change(
+    db: Session, variant_id: int, guard: ColumnElement[bool], **values: ColumnElement[int] | int
+) -> bool:
+    result = db.execute(
+        update(StockLevel)
+        .where(StockLevel.variant_id == variant_id, guard)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(result, CursorResult)  # noqa: S101 - an UPDATE has a row count
+    return result.rowcount == 1
+
+
+def _must(changed: bool, variant_id: int) -> None:  # noqa: FBT001 - the answer of _change
+    if not changed:
+        raise RuntimeError(f"stock of variant {variant_id} does not hold what the order says")
+
+
+def _write_down(
+    db: Session,
+    variant_id: int,
+    delta: int,
+    reason: Reason,
+    *,
+    by: str,
+    now: datetime,
+    order_id: int | None = None,
+) -> None:
+    db.add(
+        StockMovement(
+            variant_id=variant_id, delta=delta, reason=reason, by=by, at=now, order_id=order_id
+        )
+    )

@@ -1,0 +1,17 @@
+from collections.abc import Sequence
+
+
+class OutOfStock(Exception):
+    """Fewer pieces than asked for; ``variant_ids`` says of what."""
+
+    def __init__(self, variant_ids: Sequence[int]) -> None:
+        super().__init__(f"variants {list(variant_ids)}")
+        self.variant_ids = list(variant_ids)
+
+
+class PromisedAlready(Exception):
+    """The owner counted fewer pieces than are promised to buyers who are paying now."""
+
+    def __init__(self, reserved: int) -> None:
+        super().__init__(f"{reserved} promised")
+        self.reserved = reserved

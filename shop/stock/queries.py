@@ -1,0 +1,68 @@
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shop.catalogue.models import Kind, Product, Status
+from shop.stock.models import StockLevel, StockMovement
+
+MADE_TO_ORDER_AT_MOST = 10  # of one thing in one order
+
+
+@dataclass(frozen=True)
+class Availability:
+    """What can be had of one variant, seen by one buyer."""
+
+    buyable: int  # pieces this buyer can still order
+    on_hand: int
+    made_to_order: bool
+    withdrawn: bool  # no longer on the shelf
+
+    @property
+    def sold_out(self) -> bool:
+        return self.on_hand == 0 and not self.made_to_order
+
+    @property
+    def held(self) -> bool:
+        """Nothing to be had right now, but it is not sold: somebody is paying."""
+        return self.buyable == 0 and self.on_hand > 0 and not self.withdrawn
+
+
+def availability(
+    db: Session, products: Iterable[Product], own_hold: Mapping[int, int] | None = None
+) -> dict[int, Availability]:
+    """Return what can be had of every variant of *products*, by variant id.
+
+    *own_hold* is what this buyer's own unpaid order holds: their own hold is never "sold" to them.
+    """
+    variants = [(variant.id, product) for product in products for variant in product.variants]
+    levels = stock_levels(db, [variant_id for variant_id, _ in variants])
+    hold = own_hold or {}
+    return {
+        variant_id: _availability(product, levels.get(variant_id), hold.get(variant_id, 0))
+        for variant_id, product in variants
+    }
+
+
+def _availability(product: Product, level: StockLevel | None, own: int) -> Availability:
+    withdrawn = product.status != Status.PUBLISHED
+    if product.kind == Kind.MADE_TO_ORDER:
+        buyable = 0 if withdrawn else MADE_TO_ORDER_AT_MOST
+        return Availability(buyable, 0, made_to_order=True, withdrawn=withdrawn)
+    on_hand, available = (level.on_hand, level.available) if level else (0, 0)
+    buyable = 0 if withdrawn else available + own
+    return Availability(buyable, on_hand, made_to_order=False, withdrawn=withdrawn)
+
+
+def stock_levels(db: Session, variant_ids: Sequence[int]) -> dict[int, StockLevel]:
+    rows = db.scalars(select(StockLevel).where(StockLevel.variant_id.in_(variant_ids)))
+    return {level.variant_id: level for level in rows}
+
+
+def movements(db: Session, variant_id: int | None = None, limit: int = 100) -> list[StockMovement]:
+    """Return the latest changes of stock, newest first."""
+    query = select(StockMovement).order_by(StockMovement.id.desc()).limit(limit)
+    if variant_id is not None:
+        query = query.where(StockMovement.variant_id == variant_id)
+    return list(db.scalars(query))
