@@ -207,6 +207,12 @@ def _execute(world: World, asked: Asked) -> Result:
     return Result(200, text)
 
 
+def broken() -> Response:
+    """The answer when the stand-in itself has failed; its log says how."""
+    error = StripeError(500, "The stand-in for Stripe has failed.", kind="api_error")
+    return Response(_failure(error).body, 500, media_type="application/json")
+
+
 def _failure(error: StripeError) -> Result:
     text = json.dumps(error.body(), ensure_ascii=False, indent=2)
     return Result(error.status, text, retry=error.headers.get("Stripe-Should-Retry"))

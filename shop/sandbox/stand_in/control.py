@@ -1,6 +1,7 @@
 """What tests ask of the stand-in that Stripe itself does not offer: `/_ctl/…`, JSON in and out."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -137,5 +138,5 @@ async def _serve(world: World, command: Command, request: Request) -> Response:
         return JSONResponse({"error": "The session is not open."}, 409)
     except StripeError as problem:
         return JSONResponse({"error": problem.message, "code": problem.code}, problem.status)
-    except (Refused, TypeError, ValueError, KeyError) as problem:
+    except (Refused, TypeError, ValueError, KeyError, re.error) as problem:
         return JSONResponse({"error": str(problem)}, 400)

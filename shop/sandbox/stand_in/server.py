@@ -49,10 +49,10 @@ def create_app(
     async def v1(request: Request) -> Response:
         return await api.serve(request, world)
 
-    async def breach(request: Request, error: Exception) -> Response:
-        if isinstance(error, GuardBreach):
-            world.blame(error)
-        return pages.broken(request)
+    async def failed(request: Request, error: Exception) -> Response:
+        own = GuardBreach(request.url.path, [f"{type(error).__name__}: {error}"])
+        world.blame(error if isinstance(error, GuardBreach) else own)
+        return api.broken() if request.url.path.startswith("/v1/") else pages.broken(request)
 
     return _Outermost(
         Starlette(
@@ -61,7 +61,7 @@ def create_app(
                 *control.routes(world),
                 *pages.routes(world),
             ],
-            exception_handlers={GuardBreach: breach},
+            exception_handlers={GuardBreach: failed, Exception: failed},
             lifespan=lambda _app: _lifespan(world),
             max_body_size=LARGEST_BODY,
         )
@@ -200,7 +200,7 @@ class StandInServer:
         found: list[Json] = self.control("log")["violations"]
         return found
 
-    def control(self, path: str, **given: Any) -> Json:
+    def control(self, path: str, /, **given: Any) -> Json:
         """POST *given* to `/_ctl/<path>`; ValueError with its words when it is refused."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
         with contextlib.closing(connection):

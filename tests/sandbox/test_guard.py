@@ -1,0 +1,144 @@
+"""The guard catches what Stripe's specification does not allow."""
+
+from typing import Any
+
+import pytest
+
+from shop.sandbox.stand_in.errors import GuardBreach, StripeError
+from shop.sandbox.stand_in.guard import Guard
+from shop.sandbox.stand_in.parameters import coerce, decode
+from shop.sandbox.stand_in.server import StandInServer
+from shop.sandbox.stand_in.spec import convert, the_spec
+from tests.sandbox.conftest import connect
+from tests.sandbox.tools import order
+
+GUARD = Guard(the_spec())
+
+
+def a_charge(stand_in: StandInServer) -> dict[str, Any]:
+    client = connect(stand_in.url)
+    session = client.v1.checkout.sessions.create(order())
+    stand_in.control(f"sessions/{session.id}/pay")
+    charge: dict[str, Any] = client.v1.charges.list().data[0].to_dict()
+    return charge
+
+
+def breach(charge: dict[str, Any]) -> str:
+    with pytest.raises(GuardBreach) as caught:
+        GUARD.check_object("charge", charge)
+    return "; ".join(caught.value.problems)
+
+
+def test_a_good_object_passes(stand_in: StandInServer) -> None:
+    GUARD.check_object("charge", a_charge(stand_in))
+
+
+def test_planted_faults_in_an_object_are_caught(stand_in: StandInServer) -> None:
+    charge = a_charge(stand_in)
+
+    assert "colour" in breach(charge | {"colour": "red"})
+    assert "amount" in breach(charge | {"amount": "23100"})
+    assert "status" in breach(charge | {"status": "paid"})
+    without = {key: value for key, value in charge.items() if key != "failure_code"}
+    assert "'failure_code' is a required property" in breach(without)
+    nested = charge["billing_details"] | {"fax": "1"}
+    assert "fax" in breach(charge | {"billing_details": nested})
+
+
+def test_a_breach_of_its_own_is_500_and_undoes_everything(
+    stand_in: StandInServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Break it once, to see that somebody would notice."""
+    spec = the_spec()
+    blank = spec.blank
+
+    def careless(schema: str, **values: Any) -> dict[str, Any]:
+        made = blank(schema, **values)
+        if schema == "checkout.session":
+            made["colour"] = "red"
+        return made
+
+    monkeypatch.setattr(spec, "blank", careless)
+    with pytest.raises(Exception, match="broke Stripe's specification"):
+        connect(stand_in.url).v1.checkout.sessions.create(order())
+    monkeypatch.undo()
+
+    (violation,) = stand_in.violations()
+    assert violation["place"] == "answer PostCheckoutSessions"
+    assert "colour" in violation["problems"][0]
+    assert stand_in.log() == []
+    stand_in.reset()
+
+
+def test_every_schema_with_fields_is_closed_and_its_nulls_are_required() -> None:
+    schema = {
+        "type": "object",
+        "required": ["a"],
+        "properties": {
+            "a": {"type": "string"},
+            "b": {"type": "string", "nullable": True},
+            "c": {"type": "object", "properties": {"d": {"type": "integer"}}},
+            "metadata": {"type": "object", "additionalProperties": {"type": "string"}},
+        },
+    }
+
+    converted = convert(schema)
+
+    assert converted["additionalProperties"] is False
+    assert converted["required"] == ["a", "b"]
+    assert converted["properties"]["b"] == {"anyOf": [{"type": "string"}, {"type": "null"}]}
+    assert converted["properties"]["c"]["additionalProperties"] is False
+    assert "properties" not in converted["properties"]["metadata"]
+    assert convert(schema, nulls_required=False)["required"] == ["a"]
+
+
+def test_a_form_becomes_typed_values() -> None:
+    encoded = (
+        "mode=payment&line_items[0][quantity]=2&line_items[1][quantity]=1&metadata[a]=%C3%A4"
+        "&adaptive_pricing[enabled]=false&expand[]=payment_intent&expand[]=line_items"
+    )
+    found = the_spec().find("POST", "/v1/checkout/sessions")
+    assert found is not None
+
+    assert coerce(found[0].params, decode(encoded)) == {
+        "mode": "payment",
+        "line_items": [{"quantity": 2}, {"quantity": 1}],
+        "metadata": {"a": "ä"},
+        "adaptive_pricing": {"enabled": False},
+        "expand": ["payment_intent", "line_items"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("encoded", "param"),
+    [
+        ("line_items=1", "line_items"),
+        ("line_items[a][quantity]=1", "line_items"),
+        ("line_items[0][quantity]=two", "line_items[0][quantity]"),
+        ("adaptive_pricing[enabled]=yes", "adaptive_pricing[enabled]"),
+        ("mode[a]=payment", "mode"),
+        ("metadata=x", "metadata"),
+        ("mode=payment&mode=payment", "mode"),
+        ("mode=payment&mode[a]=payment", "mode[a]"),
+        ("[a]=1", "[a]"),
+        ("expires_at=1.5", "expires_at"),
+    ],
+)
+def test_a_form_that_does_not_fit_names_the_parameter(encoded: str, param: str) -> None:
+    found = the_spec().find("POST", "/v1/checkout/sessions")
+    assert found is not None
+    with pytest.raises(StripeError) as caught:
+        coerce(found[0].params, decode(encoded))
+    assert (caught.value.status, caught.value.param) == (400, param)
+
+
+def test_json_is_no_form(stand_in: StandInServer) -> None:
+    import httpx2
+
+    response = httpx2.post(
+        f"{stand_in.url}/v1/checkout/sessions",
+        json={"mode": "payment"},
+        headers={"Authorization": "Bearer sk_test_x"},
+    )
+    assert response.status_code == 400
+    assert "application/x-www-form-urlencoded" in response.json()["error"]["message"]

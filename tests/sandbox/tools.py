@@ -1,0 +1,104 @@
+"""A shop in miniature: what it orders, how it pays, and where it hears of it."""
+
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx2
+
+SUCCESS = "http://127.0.0.1:9/thanks?cs={CHECKOUT_SESSION_ID}"
+CANCEL = "http://127.0.0.1:9/checkout"
+VERSION = "2026-10-28.endive"
+
+
+def order(unit_amount: int = 23_100, quantity: int = 1, **changes: Any) -> Any:
+    """Parameters of a session over *quantity* dolls, in öre."""
+    line = {
+        "quantity": quantity,
+        "price_data": {
+            "currency": "sek",
+            "unit_amount": unit_amount,
+            "tax_behavior": "inclusive",
+            "product_data": {"name": "Räven Rut", "metadata": {"sku": "rut"}},
+        },
+    }
+    params = {
+        "mode": "payment",
+        "line_items": [line],
+        "success_url": SUCCESS,
+        "cancel_url": CANCEL,
+        "locale": "sv",
+        "customer_email": "anna@example.com",
+        "client_reference_id": "1001",
+        "metadata": {"order_id": "1001"},
+        "payment_intent_data": {"metadata": {"order_id": "1001"}},
+    }
+    return params | changes
+
+
+def with_shipping(amount: int = 3_900) -> dict[str, Any]:
+    fixed = {"amount": amount, "currency": "sek"}
+    rate = {"display_name": "Brev", "type": "fixed_amount", "fixed_amount": fixed}
+    return {"shipping_options": [{"shipping_rate_data": rate}]}
+
+
+def card(number: str = "4242 4242 4242 4242", **changes: str) -> dict[str, str]:
+    """The payment page's form."""
+    return {"method": "card", "number": number, "exp": "12 / 34", "cvc": "123"} | changes
+
+
+def confirm(browser: httpx2.Client, url: str, form: dict[str, str]) -> httpx2.Response:
+    return browser.post(f"{url}/confirm", data=form)
+
+
+def until(true: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Wait until *true* says so; fail after *seconds*."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+class Receiver:
+    """A webhook endpoint that remembers what came, and answers what it is told to."""
+
+    def __init__(self) -> None:
+        self.received: list[tuple[bytes, str]] = []
+        self.answers: list[int] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}/webhooks/stripe"
+
+    def take(self, body: bytes, signature: str) -> int:
+        self.received.append((body, signature))
+        return self.answers.pop(0) if self.answers else 200
+
+    def wait_for(self, count: int) -> list[tuple[bytes, str]]:
+        until(lambda: len(self.received) >= count)
+        return self.received
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            status = receiver.take(body, self.headers["Stripe-Signature"])
+            self.send_response(status)
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            """Say nothing."""
+
+    return Handler
