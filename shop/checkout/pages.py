@@ -1,5 +1,7 @@
 """The checkout: one page, then Stripe's payment page, then back."""
 
+from contextlib import suppress
+
 from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -109,10 +111,8 @@ def back_from_payment(request: Request) -> Response:
         attempt = latest_attempt(db, order_id)
     if attempt is None:
         raise HTTPException(404)
-    try:
+    with suppress(PaymentError):  # the order page says that we are confirming; others go on asking
         settle(state.till, attempt.id)
-    except PaymentError:
-        pass  # the order page says that we are confirming; webhook and reconciler go on asking
     response = _to(request, f"/orders/{token}")
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-store"

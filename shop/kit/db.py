@@ -47,14 +47,14 @@ class UTCDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         if value.tzinfo is None:
             raise ValueError(f"{value} has no time zone")
         return value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -130,7 +130,7 @@ def _sqlite(url: str, *, begin: str, pragmas: dict[str, int]) -> Engine:
     engine = create_engine(url, module=sqlite_module(), pool_size=POOL_SIZE, max_overflow=0)
 
     @event.listens_for(engine, "connect")
-    def prepare(connection: Any, record: ConnectionPoolEntry) -> None:
+    def prepare(connection: Any, _record: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # transactions are ours to begin
         for pragma in (
             "journal_mode=WAL",

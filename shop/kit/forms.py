@@ -107,7 +107,7 @@ class Needed:
     def __init__(self, message: str) -> None:
         self.message = message
 
-    def __call__(self, form: Form, field: Field) -> None:
+    def __call__(self, _form: Form, field: Field) -> None:
         if field.data is None or field.data == "":
             if field.errors:  # a more exact message is there already
                 return

@@ -115,4 +115,4 @@ def format_moment(at: datetime) -> str:
 
 
 def country_name(code: str) -> str:
-    return Locale.parse(_current.get()).territories.get(code, code)
+    return str(Locale.parse(_current.get()).territories.get(code, code))

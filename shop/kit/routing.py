@@ -178,5 +178,5 @@ async def _run(
                 return turned_away
             return handle()
 
-    response: Response = await request.state.pools.run(pool, work)
-    return response
+    pools: Pools = request.state.pools
+    return await pools.run(pool, work)

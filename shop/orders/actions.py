@@ -23,7 +23,7 @@ def next_number(db: Session, series: str = "orders") -> int:
     )
     if number is None:
         raise LookupError(f"no number series {series!r}")
-    return number
+    return int(number)
 
 
 def move(db: Session, order_id: int, to: Status, **values: object) -> bool:

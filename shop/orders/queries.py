@@ -20,7 +20,7 @@ def held_by_cart(db: Session, cart_id: str) -> dict[int, int]:
         )
         .group_by(OrderLine.variant_id)
     )
-    return {variant_id: int(n) for variant_id, n in rows.tuples()}
+    return {variant_id: int(n) for variant_id, n in rows}
 
 
 def cart_is_bought(db: Session, cart_id: str) -> bool:
@@ -64,7 +64,7 @@ def held_quantities(db: Session, order_id: int) -> dict[int, int]:
         .where(OrderLine.order_id == order_id, OrderLine.from_stock.is_(True))
         .group_by(OrderLine.variant_id)
     )
-    return {variant_id: int(n) for variant_id, n in rows.tuples()}
+    return {variant_id: int(n) for variant_id, n in rows}
 
 
 def orders_in(db: Session, statuses: Sequence[Status], limit: int = 200) -> Sequence[Order]:

@@ -124,7 +124,7 @@ class StripeGateway:
                 yield _read_session(session)
 
     def read_event(self, payload: bytes, signature: str) -> Event:
-        """Return the event that Stripe signed with any of our secrets, or raise InvalidSignature."""
+        """Return the event that Stripe signed with one of our secrets; else InvalidSignature."""
         for secret in self._webhook_secrets:
             try:
                 event = self._client.construct_event(

@@ -11,7 +11,7 @@ def preferences(db: Session) -> Preferences:
     """Return what the owner has set, over the defaults."""
     stored = {
         name: json.loads(value)
-        for name, value in db.execute(select(Preference.name, Preference.value)).tuples()
+        for name, value in db.execute(select(Preference.name, Preference.value))
         if name in NAMES
     }
     if "languages" in stored:
