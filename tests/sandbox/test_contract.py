@@ -269,6 +269,62 @@ def test_the_least_amount_is_accepted(client: stripe.StripeClient) -> None:
     assert client.v1.checkout.sessions.create(order(300)).amount_total == 300
 
 
+@pytest.mark.parametrize(
+    ("rate", "status", "param"),
+    [
+        ({"display_name": "Brev"}, 400, "shipping_options[0][shipping_rate_data][fixed_amount]"),
+        ({"display_name": "Brev", "fixed_amount": {"amount": 1, "currency": "eur"}}, 400,
+         "shipping_options[0][shipping_rate_data][fixed_amount][currency]"),
+        ({"display_name": "Brev", "fixed_amount": {"amount": -1, "currency": "sek"}}, 400,
+         "shipping_options[0][shipping_rate_data][fixed_amount][amount]"),
+    ],
+)  # fmt: skip
+def test_shipping_that_does_not_fit_is_refused(
+    client: stripe.StripeClient, rate: dict[str, Any], status: int, param: str
+) -> None:
+    problem = problem_of(client, shipping_options=[{"shipping_rate_data": rate}])
+    assert (problem.http_status, problem.param) == (status, param)
+
+
+def test_shipping_that_is_not_modelled_is_501(client: stripe.StripeClient) -> None:
+    (option,) = with_shipping()["shipping_options"]
+    for options in ([option, option], [{"shipping_rate": "shr_1"}]):
+        with pytest.raises(stripe.APIError, match="not modelled"):
+            client.v1.checkout.sessions.create(order(shipping_options=options))
+
+
+def test_a_session_can_say_where_the_parcel_goes(
+    client: stripe.StripeClient, stand_in: StandInServer
+) -> None:
+    address = {"line1": "Storgatan 1", "postal_code": "763 40", "city": "Hallstavik"}
+    data = {"shipping": {"name": "Anna", "address": address | {"country": "SE"}}}
+    session = client.v1.checkout.sessions.create(order(payment_intent_data=data))
+    stand_in.control(f"sessions/{session.id}/pay")
+
+    shipping = client.v1.payment_intents.list().data[0].shipping
+
+    assert shipping is not None
+    assert shipping.name == "Anna"
+    assert shipping.address is not None
+    assert (shipping.address.city, shipping.address.line2) == ("Hallstavik", None)
+
+
+def test_a_bug_of_its_own_is_an_error_in_stripes_shape_and_is_recorded(
+    client: stripe.StripeClient, stand_in: StandInServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr("shop.sandbox.stand_in.sessions.amounts", broken)
+    with pytest.raises(stripe.APIError, match="has failed"):
+        client.v1.checkout.sessions.create(order(), {"idempotency_key": "co:1"})
+    monkeypatch.undo()
+
+    assert [v["problems"] for v in stand_in.violations()] == [["ZeroDivisionError: planted"]]
+    assert client.v1.checkout.sessions.create(order(), {"idempotency_key": "co:1"}).id
+    stand_in.reset()
+
+
 def test_methods_follow_currency_and_filters(client: stripe.StripeClient) -> None:
     params = order(excluded_payment_method_types=["klarna"])
     assert client.v1.checkout.sessions.create(params).payment_method_types == ["card", "swish"]
@@ -283,7 +339,17 @@ def test_methods_follow_currency_and_filters(client: stripe.StripeClient) -> Non
 
 @pytest.mark.parametrize(
     "changes",
-    [{"mode": "subscription"}, {"allow_promotion_codes": True}, {"customer": "cus_1"}],
+    [
+        {"mode": "subscription"},
+        {"ui_mode": "embedded_page"},
+        {"allow_promotion_codes": True},
+        {"customer": "cus_1"},
+        {"customer_creation": "always"},
+        {"automatic_tax": {"enabled": True}},
+        {"payment_intent_data": {"capture_method": "manual"}},
+        {"payment_intent_data": {"setup_future_usage": "off_session"}},
+        {"line_items": [{"price": "price_1", "quantity": 1}]},
+    ],
 )
 def test_what_is_not_modelled_is_never_a_silent_success(
     client: stripe.StripeClient, changes: dict[str, Any]

@@ -1,5 +1,8 @@
 """Failures on demand, as the SDK meets them."""
 
+import time
+from pathlib import Path
+
 import pytest
 import stripe
 
@@ -41,6 +44,20 @@ def test_a_timeout_after_the_commit_is_healed_by_the_same_key(stand_in: StandInS
 
     assert connect(stand_in.url).v1.checkout.sessions.create(order(), KEY).id
     assert created(stand_in) == 1
+
+
+def test_a_server_that_keeps_silent_still_ends_at_once(database: Path) -> None:
+    began = time.monotonic()
+    with StandInServer(database) as server:
+        server.control("faults", kind="timeout", when="before")
+        hasty = stripe.StripeClient(
+            "sk_test_shop",
+            base_addresses={"api": server.url},
+            http_client=stripe.RequestsClient(timeout=(3, 0.1)),
+        )
+        with pytest.raises(stripe.APIConnectionError):
+            hasty.v1.checkout.sessions.create(order(), KEY)
+    assert time.monotonic() - began < 4
 
 
 @pytest.mark.parametrize(("when", "sessions"), [("before", 0), ("after", 1)])

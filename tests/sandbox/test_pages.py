@@ -2,13 +2,16 @@
 
 import html
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
 import stripe
 
+from shop.sandbox.stand_in.errors import GuardBreach
 from shop.sandbox.stand_in.server import StandInServer
-from tests.sandbox.tools import CANCEL, SUCCESS, card, confirm, order, until, with_shipping
+from tests.sandbox.tools import CANCEL, SUCCESS, card, confirm, order, with_shipping
 
 
 @pytest.fixture
@@ -82,7 +85,7 @@ def test_the_page_speaks_the_sessions_language(
 ) -> None:
     session = client.v1.checkout.sessions.create(order(locale=locale))
     page = browser.get(url_of(session), headers={"Accept-Language": asked})
-    assert f'<h1 id="paying">{title}</h1>' in page.text
+    assert f'<h2 id="paying">{title}</h2>' in page.text
 
 
 @pytest.mark.parametrize("number", ["4242 4242 4242 4242", "5555555555554444", "4000000000000259"])
@@ -342,6 +345,26 @@ def test_two_tabs_pay_once(
     assert [c.amount for c in client.v1.charges.list().data] == [23_100]
 
 
+def test_two_tabs_at_the_very_same_moment_pay_once(
+    client: stripe.StripeClient, stand_in: StandInServer, session: stripe.checkout.Session
+) -> None:
+    tabs = 6
+    together = threading.Barrier(tabs)
+
+    def press(_: int) -> int:
+        with httpx2.Client() as tab:
+            tab.get(url_of(session))
+            together.wait()
+            return confirm(tab, url_of(session), card()).status_code
+
+    with ThreadPoolExecutor(tabs) as pool:
+        answers = sorted(pool.map(press, range(tabs)))
+
+    assert answers == [303] + [409] * (tabs - 1)
+    assert [c.amount for c in client.v1.charges.list().data] == [23_100]
+    assert [e["what"] for e in stand_in.log()].count("session.paid") == 1
+
+
 def test_an_unknown_session_or_payment_is_404(browser: httpx2.Client) -> None:
     assert browser.get("/c/pay/cs_test_none").status_code == 404
     assert browser.get("/c/3ds/pi_none").status_code == 404
@@ -370,10 +393,20 @@ def test_the_front_page_says_what_it_is_and_lists_the_latest(
         assert status in text
 
 
-def test_the_buyer_waits_until_the_shop_has_heard(
-    client: stripe.StripeClient, session: stripe.checkout.Session, browser: httpx2.Client
+def test_a_failure_of_its_own_is_a_page_and_is_recorded(
+    stand_in: StandInServer,
+    session: stripe.checkout.Session,
+    browser: httpx2.Client,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Without an endpoint there is nothing to wait for."""
-    answer = confirm(browser, url_of(session), card())
-    assert answer.status_code == 303
-    until(lambda: client.v1.checkout.sessions.retrieve(session.id).status == "complete")
+    def broken(*_: object) -> None:
+        raise GuardBreach("object charge", ["planted"])
+
+    monkeypatch.setattr("shop.sandbox.stand_in.pages.confirm", broken)
+
+    page = confirm(browser, url_of(session), card())
+
+    assert page.status_code == 500
+    assert "The stand-in for Stripe failed" in words(page)
+    assert [v["problems"] for v in stand_in.violations()] == [["planted"]]
+    stand_in.reset()

@@ -127,6 +127,16 @@ def test_a_refund_made_by_hand_names_no_request(
     assert client.v1.refunds.retrieve(made["id"]).amount == 100
 
 
+def test_by_hand_too_no_more_is_given_back_than_was_paid(
+    client: stripe.StripeClient, stand_in: StandInServer, payment: str
+) -> None:
+    charge = charge_of(client, payment)
+    with pytest.raises(ValueError, match="400"):
+        stand_in.control(f"charges/{charge.id}/refund", amount=23_101)
+    with pytest.raises(ValueError, match="no charge ch_none"):
+        stand_in.control("charges/ch_none/refund")
+
+
 def test_only_metadata_of_a_refund_changes(client: stripe.StripeClient, payment: str) -> None:
     refund = client.v1.refunds.create({"payment_intent": payment, "metadata": {"a": "1", "b": "2"}})
     changed = client.v1.refunds.update(refund.id, {"metadata": {"a": "", "c": "3"}})

@@ -154,14 +154,8 @@ async def _once(world: World, asked: Asked, fault: Fault | None) -> Result | Non
             done = True
     finally:
         if asked.key is not None and not done:
-            _free(world, asked.key)
+            idempotency.forget(world, asked.key)
     return result
-
-
-def _free(world: World, key: str) -> None:
-    """Nothing was kept for the key: the next request with it begins anew."""
-    with world.store.transaction():
-        world.store.run("DELETE FROM idempotency WHERE key = ? AND state = 'running'", key)
 
 
 async def _with_fault(world: World, asked: Asked, fault: Fault | None) -> Result | None:
@@ -172,7 +166,7 @@ async def _with_fault(world: World, asked: Asked, fault: Fault | None) -> Result
         if fault.kind == "500":
             raise refusal(fault)
         if asked.key is not None:
-            _free(world, asked.key)
+            idempotency.forget(world, asked.key)
         return None
     result = _execute(world, asked)
     if fault.kind == "delay":

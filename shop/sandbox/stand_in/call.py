@@ -14,6 +14,7 @@ NOUNS = {
     "event": "event",
     "webhook_endpoint": "webhook endpoint",
     "balance_transaction": "balance transaction",
+    "coupon": "coupon",
     "product": "product",
     "price": "price",
     "shipping_rate": "shipping rate",
@@ -34,8 +35,12 @@ class Call:
         return self.lookup(kind, self.ids[name], name)
 
     def lookup(self, kind: str, object_id: str, param: str) -> Json:
-        """The object with that id; StripeError(404) naming *param* when there is none."""
+        """The object with that id; StripeError naming *param* when there is none.
+
+        404 when the address names it, 400 when a parameter does.
+        """
         found = self.world.store.find(object_id, kind)
         if found is None:
-            raise missing(NOUNS[kind], object_id, param)
+            status = 404 if param in self.ids else 400
+            raise missing(NOUNS[kind], object_id, param, status)
         return found

@@ -49,9 +49,11 @@ def refused(message: str, param: str | None = None, code: str | None = None) -> 
     return StripeError(400, message, code=code, param=param, saved=True)
 
 
-def missing(noun: str, object_id: str, param: str) -> StripeError:
-    """404: there is no such object."""
-    return StripeError(404, f"No such {noun}: '{object_id}'", code="resource_missing", param=param)
+def missing(noun: str, object_id: str, param: str, status: int = 400) -> StripeError:
+    """There is no such object: 404 when it was the address, 400 when a parameter named it."""
+    return StripeError(
+        status, f"No such {noun}: '{object_id}'", code="resource_missing", param=param
+    )
 
 
 def not_modelled(what: str, param: str | None = None) -> StripeError:

@@ -30,7 +30,10 @@ def _into(world: World, value: Any, parts: list[str], path: str) -> None:
     if not _allowed(world, value, head):
         raise _cannot(path)
     if head not in value:
-        value[head] = _left_out(world, value, head)
+        shown = _left_out(world, value, head)
+        if shown is None:
+            return
+        value[head] = shown
     if isinstance(value[head], str):
         value[head] = _fetched(world, value[head], path)
     _into(world, value[head], rest, path)
@@ -43,15 +46,15 @@ def _allowed(world: World, value: Json, head: str) -> bool:
     return head == "data" if kind == "list" else head in value
 
 
-def _left_out(world: World, value: Json, head: str) -> Json | list[Json] | None:
-    """What Stripe shows only when it is asked for."""
+def _left_out(world: World, value: Json, head: str) -> Json | None:
+    """What Stripe shows only when it is asked for; None for what it shows in other cases only."""
     if (value["object"], head) == ("checkout.session", "line_items"):
         lines = world.store.children("item", value["id"])
         return whole(lines, f"/v1/checkout/sessions/{value['id']}/line_items")
     if (value["object"], head) == ("charge", "refunds"):
         newest_first = world.store.children("refund", value["id"])[::-1]
         return whole(newest_first, f"/v1/charges/{value['id']}/refunds")
-    return [] if value["object"] == "item" else None
+    return None
 
 
 def _fetched(world: World, object_id: str, path: str) -> Json:

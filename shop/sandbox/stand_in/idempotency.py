@@ -83,9 +83,9 @@ def keep(world: World, key: str, status: int, answer: str) -> None:
 
 
 def forget(world: World, key: str) -> None:
-    """Free the key: the request was refused before anything was done."""
+    """Free the key if nothing was kept for it: the next request with it begins anew."""
     with world.store.transaction():
-        world.store.run("DELETE FROM idempotency WHERE key = ?", key)
+        world.store.run("DELETE FROM idempotency WHERE key = ? AND state = 'running'", key)
 
 
 def forget_unfinished(world: World) -> None:

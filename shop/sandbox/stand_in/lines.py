@@ -28,12 +28,13 @@ def check_lines(params: Json) -> str:
     return currencies.pop()
 
 
-def subtotal(lines: list[Json]) -> int:
-    return sum(line["price_data"]["unit_amount"] * line["quantity"] for line in lines)
+def amounts(lines: list[Json]) -> list[int]:
+    """What each line comes to before any discount, in minor units."""
+    return [line["price_data"]["unit_amount"] * line["quantity"] for line in lines]
 
 
-def add_line(world: World, session: str, line: Json) -> None:
-    """Store the line, its product and its price; `session` is their parent."""
+def add_line(world: World, session: str, line: Json, discount: int) -> None:
+    """Store the line, its product and its price; *session* is their parent."""
     data, now = line["price_data"], world.clock.now()
     amount = data["unit_amount"] * line["quantity"]
     product = _product(world, data["product_data"], now)
@@ -59,10 +60,10 @@ def add_line(world: World, session: str, line: Json) -> None:
         "item",
         id=new_id("item"),
         object="item",
-        amount_discount=0,
+        amount_discount=discount,
         amount_subtotal=amount,
         amount_tax=0,
-        amount_total=amount,
+        amount_total=amount - discount,
         currency=data["currency"].lower(),
         description=product["name"],
         metadata=line.get("metadata", {}),

@@ -20,6 +20,7 @@ LISTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "GetRefunds": ("refund", {"charge": "$.charge", "payment_intent": "$.payment_intent"}),
     "GetEvents": ("event", {"type": "$.type"}),
     "GetWebhookEndpoints": ("webhook_endpoint", {}),
+    "GetCoupons": ("coupon", {}),
     "GetBalanceTransactions": (
         "balance_transaction",
         {"source": "$.source", "type": "$.type", "currency": "$.currency"},

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from shop.sandbox.stand_in import endpoints, refunds, sessions
+from shop.sandbox.stand_in import coupons, endpoints, refunds, sessions
 from shop.sandbox.stand_in.call import Call
 from shop.sandbox.stand_in.errors import Json
 from shop.sandbox.stand_in.events import shown
@@ -47,6 +47,9 @@ HANDLERS: Mapping[str, Handler] = {
     "GetWebhookEndpointsWebhookEndpoint": partial(retrieve, "webhook_endpoint", "webhook_endpoint"),
     "PostWebhookEndpointsWebhookEndpoint": endpoints.update,
     "DeleteWebhookEndpointsWebhookEndpoint": endpoints.delete,
+    "PostCoupons": coupons.create,
+    "GetCouponsCoupon": partial(retrieve, "coupon", "coupon"),
+    "DeleteCouponsCoupon": coupons.delete,
     "GetBalance": balance,
     "GetBalanceTransactionsId": partial(retrieve, "balance_transaction", "id"),
     "GetProductsId": partial(retrieve, "product", "id"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from shop.sandbox.stand_in.cards import CARDS, Card
 from shop.sandbox.stand_in.charges import failed_charge, paid_charge
+from shop.sandbox.stand_in.coupons import redeem
 from shop.sandbox.stand_in.errors import Json
 from shop.sandbox.stand_in.events import emit
 from shop.sandbox.stand_in.ids import new_id
@@ -214,6 +215,7 @@ def _complete(
         "customer_details": details | {"email": email},
     }
     world.store.save(session)
+    redeem(world, session)
     world.store.clear_timers(session["id"])
     world.log(
         "session.paid" if session["amount_total"] else "session.completed_free",

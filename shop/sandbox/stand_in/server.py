@@ -8,7 +8,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -99,7 +99,10 @@ class _Outermost:
 async def _lifespan(world: World) -> AsyncIterator[None]:
     forget_unfinished(world)
     move(world)
-    tasks = [asyncio.create_task(world.deliveries.work()), asyncio.create_task(tick(world))]
+    tasks = [
+        asyncio.create_task(_again_and_again(world.deliveries.work)),
+        asyncio.create_task(_again_and_again(lambda: tick(world))),
+    ]
     try:
         yield
     finally:
@@ -108,6 +111,16 @@ async def _lifespan(world: World) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         world.store.close()
+
+
+async def _again_and_again(work: Callable[[], Awaitable[None]]) -> None:
+    """Begin anew after an error, so that one of them does not end webhooks or time for good."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            logger.exception("A task of the stand-in failed and is started again.")
+            await asyncio.sleep(1)
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

@@ -3,10 +3,11 @@
 from urllib.parse import urlsplit
 
 from shop.sandbox.stand_in.call import Call
+from shop.sandbox.stand_in.coupons import chosen, shares
 from shop.sandbox.stand_in.errors import Json, invalid, not_modelled, refused
 from shop.sandbox.stand_in.events import emit
 from shop.sandbox.stand_in.ids import new_id
-from shop.sandbox.stand_in.lines import add_line, check_lines, subtotal
+from shop.sandbox.stand_in.lines import add_line, amounts, check_lines
 from shop.sandbox.stand_in.metadata import check_metadata
 from shop.sandbox.stand_in.money import LEAST, MOST, methods_for
 from shop.sandbox.stand_in.payments import cancel_payment
@@ -34,6 +35,7 @@ MODELLED = {
     "currency",
     "custom_text",
     "customer_creation",
+    "discounts",
     "excluded_payment_method_types",
     "expand",
     "expires_at",
@@ -67,20 +69,27 @@ def create(call: Call) -> Json:
     _refuse_unmodelled(params)
     _check(params, world.clock.now())
     currency = check_lines(params)
-    goods = subtotal(params["line_items"])
+    goods = amounts(params["line_items"])
+    coupon = chosen(call, currency)
+    taken_off = shares(coupon, goods)
     shipping = add_shipping(world, params.get("shipping_options", []), currency)
-    total = goods + (shipping["cost"]["amount_total"] if shipping["cost"] else 0)
+    carriage = shipping["cost"]["amount_total"] if shipping["cost"] else 0
+    total = sum(goods) - sum(taken_off) + carriage
     _check_amount(total, currency)
-    session = _blank(world, params, currency, goods, total) | {
+    session = _blank(world, params, currency, sum(goods), total) | {
+        "discounts": [{"coupon": coupon["id"], "promotion_code": None}] if coupon else [],
         "payment_method_types": _methods(params, currency),
         "shipping_cost": shipping["cost"],
         "shipping_options": shipping["options"],
+        "total_details": {
+            "amount_discount": sum(taken_off),
+            "amount_shipping": carriage,
+            "amount_tax": 0,
+        },
     }
-    session["total_details"]["amount_shipping"] = total - goods
-    private = {"payment_intent_data": params.get("payment_intent_data", {})}
-    world.store.add(session, private=private)
-    for line in params["line_items"]:
-        add_line(world, session["id"], line)
+    world.store.add(session, private={"payment_intent_data": params.get("payment_intent_data", {})})
+    for line, discount in zip(params["line_items"], taken_off, strict=True):
+        add_line(world, session["id"], line, discount)
     world.store.set_timer(session["expires_at"], "expire_session", session["id"])
     world.log(
         "session.created",
@@ -153,7 +162,6 @@ def _blank(world: World, params: Json, currency: str, goods: int, total: int) ->
         ),
         customer_creation=params.get("customer_creation", "if_required"),
         customer_details=customer_details(world, email) if email else None,
-        discounts=[],
         expires_at=params.get("expires_at", now + LONGEST),
         invoice_creation=_no_invoice(world),
         livemode=False,
@@ -165,7 +173,6 @@ def _blank(world: World, params: Json, currency: str, goods: int, total: int) ->
         payment_status="unpaid" if total else "no_payment_required",
         phone_number_collection={"enabled": False},
         status="open",
-        total_details={"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         ui_mode="hosted_page",
         url=_url(world, session_id),
     )

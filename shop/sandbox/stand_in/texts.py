@@ -11,6 +11,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "quantity": ("{n} st", "Qty {n}"),
     "each": ("{price} styck", "{price} each"),
     "subtotal": ("Delsumma", "Subtotal"),
+    "discount": ("Rabatt", "Discount"),
     "total": ("Att betala", "Total to pay"),
     "back": ("Tillbaka till butiken", "Back to the shop"),
     "email": ("E-post", "E-mail"),
