@@ -45,6 +45,7 @@ class CheckoutForm(ShopForm):
 
     def __init__(self, formdata: Any, *, countries: list[str], home: str, **data: Any) -> None:
         super().__init__(formdata, **data)
+        self.countries = countries
         self.country.choices = sorted(
             ((code, country_name(code)) for code in countries),
             key=lambda choice: (choice[0] != home, choice[1]),
@@ -53,7 +54,7 @@ class CheckoutForm(ShopForm):
             self.country.data = home
 
     def validate_country(self, field: Field) -> None:
-        if field.data not in dict(self.country.choices):
+        if field.data not in self.countries:
             raise ValidationError(_("We do not send to that country yet. Write to us, and we see."))
 
     def validate_email(self, field: Field) -> None:
@@ -84,12 +85,12 @@ class CheckoutForm(ShopForm):
 
     def buyer(self, locale: str) -> Buyer:
         return Buyer(
-            name=self.name.data,
-            email=self.email.data,
-            address=self.address.data,
-            postal_code=self.postal_code.data,
-            city=self.city.data,
+            name=self.name.data or "",
+            email=self.email.data or "",
+            address=self.address.data or "",
+            postal_code=self.postal_code.data or "",
+            city=self.city.data or "",
             country=self.country.data,
-            phone=self.phone.data,
+            phone=self.phone.data or "",
             locale=locale,
         )

@@ -17,7 +17,7 @@ async def limited(receive: Receive, headers: Headers, limit: int) -> Receive:
     sender's own Content-Length says so.
     """
     if int(headers.get("content-length") or 0) > limit:
-        await _drop(receive)
+        await drop(receive)
         raise HTTPException(413)
     seen = 0
 
@@ -26,14 +26,15 @@ async def limited(receive: Receive, headers: Headers, limit: int) -> Receive:
         message = await receive()
         seen += len(message.get("body", b""))
         if seen > limit:
-            await _drop(receive)
+            await drop(receive)
             raise HTTPException(413)
         return message
 
     return counted
 
 
-async def _drop(receive: Receive) -> None:
+async def drop(receive: Receive) -> None:
+    """Read the body off without keeping it."""
     dropped = 0
     while dropped < DROPPED_AT_MOST:
         message = await receive()

@@ -30,6 +30,7 @@ class Edge:
     app: ASGIApp
     base_url: str
     languages: Callable[[], Sequence[str]]
+    owner_language: Callable[[], str]
     headers: SecurityHeaders
     error_page: ErrorPage
     state: dict[str, Any]
@@ -67,10 +68,14 @@ class Edge:
         await (stranger or self.app)(scope, receive, send)
 
     def _read_language(self, scope: Scope) -> None:
-        """Take a leading language off the path: /en/cart is the cart, in English."""
-        languages = self.languages()
-        scope["state"].update(locale=languages[0], prefixed=False)
-        first, _, rest = scope["path"].removeprefix("/").partition("/")
+        """Take a leading language off the path: /en/cart is the cart, in English. The owner's
+        side speaks the owner's language.
+        """
+        languages, path = self.languages(), scope["path"]
+        owners = path == "/admin" or path.startswith("/admin/")
+        locale = self.owner_language() if owners else languages[0]
+        scope["state"].update(locale=locale, prefixed=False)
+        first, _, rest = path.removeprefix("/").partition("/")
         if first in languages[1:]:
             scope["state"].update(locale=first, prefixed=True)
             scope["path"] = f"/{rest}"

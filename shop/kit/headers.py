@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from starlette.datastructures import MutableHeaders
 
-from shop.kit.routing import OWNER, ShopRoute
+from shop.kit.routing import PUBLIC, ShopRoute
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class SecurityHeaders:
 
     def add(self, headers: MutableHeaders, route: ShopRoute | None) -> None:
         """Add what is missing; a page that set its own keeps it."""
-        owner = route is not None and route.access is OWNER
+        owner = route is not None and route.access is not PUBLIC
         headers.setdefault("Content-Security-Policy", self._policy(owner=owner))
         headers.setdefault("Cache-Control", "no-store" if owner else "private, no-cache")
         headers.setdefault("Referrer-Policy", "same-origin")

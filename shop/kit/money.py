@@ -6,25 +6,10 @@ from functools import total_ordering
 from typing import Self
 
 # Currencies whose smallest unit is the unit itself (Stripe's list of zero-decimal currencies).
-ZERO_DECIMAL = frozenset(
-    [
-        "BIF",
-        "CLP",
-        "DJF",
-        "GNF",
-        "JPY",
-        "KMF",
-        "KRW",
-        "MGA",
-        "PYG",
-        "RWF",
-        "VND",
-        "VUV",
-        "XAF",
-        "XOF",
-        "XPF",
-    ]
-)
+ZERO_DECIMAL = {
+    *("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG"),
+    *("RWF", "VND", "VUV", "XAF", "XOF", "XPF"),
+}
 
 
 class CurrencyMismatch(TypeError):

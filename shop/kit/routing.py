@@ -21,7 +21,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from shop.kit import i18n
-from shop.kit.body_limit import limited
+from shop.kit.body_limit import drop, limited
 from shop.kit.csrf import comes_from_elsewhere
 
 Read = Callable[[Request], Response]
@@ -33,9 +33,10 @@ PoolName = Literal["db", "stripe", "files"]
 class Access(StrEnum):
     PUBLIC = "public"
     OWNER = "owner"
+    ENTERING = "entering"  # the owner, on the way in from a one-time link
 
 
-PUBLIC, OWNER = Access.PUBLIC, Access.OWNER
+PUBLIC, OWNER, ENTERING = Access.PUBLIC, Access.OWNER, Access.ENTERING
 FORM_LIMIT = 64 * 1024
 WAIT_FOR_A_PLACE = 10.0  # seconds
 
@@ -127,10 +128,12 @@ def Post(  # noqa: N802 - a declaration
     body_limit: int = FORM_LIMIT,
 ) -> ShopRoute:
     async def endpoint(request: Request) -> Response:
+        if (turned_away := await _turned_away_unread(request, access)) is not None:
+            return turned_away
         form = await request.form(max_files=40, max_fields=2000, max_part_size=FORM_LIMIT)
         place = "write" if pool == "db" else pool
         try:
-            return await _run(request, place, access, lambda: handler(request, form))
+            return await _run(request, place, PUBLIC, lambda: handler(request, form))
         finally:
             await form.close()
 
@@ -169,14 +172,29 @@ def Direct(  # noqa: N802 - a declaration
     return ShopRoute(path, endpoint, methods=["GET"], access=PUBLIC, localized=False, body_limit=0)
 
 
+async def _turned_away_unread(request: Request, access: Access) -> Response | None:
+    """Ask the guard before a stranger's upload is kept anywhere; the body is read off unkept."""
+    if access is PUBLIC:
+        return None
+    allowed = Response()
+    answer = await _run(request, "db", access, lambda: allowed)
+    if answer is allowed:
+        return None
+    await drop(request.receive)
+    return answer
+
+
 async def _run(
     request: Request, pool: str, access: Access, handle: Callable[[], Response]
 ) -> Response:
     def work() -> Response:
         with i18n.speaking(request.state.locale):
-            if access is OWNER and (turned_away := request.state.guard(request)) is not None:
-                return turned_away
-            return handle()
+            return _turned_away(request, access) or handle()
 
     pools: Pools = request.state.pools
     return await pools.run(pool, work)
+
+
+def _turned_away(request: Request, access: Access) -> Response | None:
+    guard: Callable[[Request], Response | None] = request.state.guard
+    return None if access is PUBLIC else guard(request)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import stripe
 
@@ -27,11 +27,19 @@ from shop.payments.errors import (
 log = logging.getLogger("shop.payments")
 Answer = TypeVar("Answer")
 
-API_VERSION = "2026-10-28.endive"
+API_VERSION: Literal["2026-10-28.endive"] = "2026-10-28.endive"
 TIMEOUT = (3, 15)  # seconds to connect, and to wait for an answer
 TRIES = 3
 SIGNATURE_AGE = 300  # seconds
-EVENTS = (
+EVENTS: tuple[
+    Literal[
+        "checkout.session.completed",
+        "checkout.session.async_payment_succeeded",
+        "checkout.session.async_payment_failed",
+        "checkout.session.expired",
+    ],
+    ...,
+] = (
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
     "checkout.session.async_payment_failed",
@@ -92,7 +100,7 @@ class StripeGateway:
             secret_key,
             base_addresses={"api": api_base} if api_base else {},
             max_network_retries=0,  # the retries are ours: the SDK's leave out a cut-off answer
-            http_client=stripe.RequestsClient(timeout=TIMEOUT),  # type: ignore[arg-type] # a pair
+            http_client=stripe.RequestsClient(timeout=TIMEOUT),
         )
         self._sessions = self._client.v1.checkout.sessions
 
@@ -117,10 +125,8 @@ class StripeGateway:
     def sessions_since(self, at: datetime) -> Iterator[CheckoutSession]:
         """Yield the sessions created from *at* on, newest first."""
         with _errors_in_our_words():
-            created = {"gte": int(at.timestamp())}
-            for session in self._sessions.list(
-                {"created": created, "limit": 100}  # type: ignore[typeddict-item]
-            ).auto_paging_iter():
+            found = self._sessions.list({"created": {"gte": int(at.timestamp())}, "limit": 100})
+            for session in found.auto_paging_iter():
                 yield _read_session(session)
 
     def read_event(self, payload: bytes, signature: str) -> Event:
@@ -134,6 +140,18 @@ class StripeGateway:
                 continue
             return Event(event.id, event.type, event.data.object["id"], event.livemode)
         raise InvalidSignature
+
+    def renew_webhook_endpoint(self, url: str) -> str:
+        """Register *url* for our events, instead of a local one before it; return its secret."""
+        endpoints = self._client.v1.webhook_endpoints
+        with _errors_in_our_words():
+            for endpoint in endpoints.list({"limit": 100}).auto_paging_iter():
+                if endpoint.url.startswith("http://127.0.0.1:"):
+                    endpoints.delete(endpoint.id)
+            made = endpoints.create(
+                {"url": url, "enabled_events": [*EVENTS], "api_version": API_VERSION}
+            )
+        return str(made.secret)
 
     def _repeated(self, call: Callable[[], Answer]) -> Answer:
         """Call until there is an answer, a few times, with a pause that grows."""
@@ -184,9 +202,7 @@ def _read_session(session: stripe.checkout.Session) -> CheckoutSession:
         livemode=session.livemode,
         order_reference=session.client_reference_id or "",
         attempt_id=metadata.get("attempt_id", ""),
-        payment_intent_id=expanded.id
-        if expanded
-        else (intent if isinstance(intent, str) else None),
+        payment_intent_id=intent if isinstance(intent, str) else intent.id if intent else None,
         amount_received=expanded.amount_received if expanded else None,
         payment_method=details.type if details else "",
     )

@@ -1,0 +1,185 @@
+"""The command `shop`: thin, and the only one that knows the sandbox."""
+
+import os
+import threading
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, NoReturn
+
+import typer
+
+from shop.config import Config, ConfigError, kept_secret, read_config
+from shop.kit.clock import system_clock
+from shop.kit.db import UnsafeSQLite, read_sessions, write_sessions
+from shop.kit.logs import configure_logs
+from shop.kit.migrations import migrate as migrate_database
+from shop.kit.processes import Processes
+
+app = typer.Typer(help="A small, exact shop for one maker.", no_args_is_help=True)
+DEMO_EMAIL = "owner@shop.example"
+
+
+def main() -> None:
+    try:
+        app()
+    except (ConfigError, UnsafeSQLite) as error:
+        _give_up(str(error))
+
+
+def _give_up(sentence: str) -> NoReturn:
+    typer.echo(sentence, err=True)
+    raise SystemExit(2)
+
+
+def _config(environ: Mapping[str, str] | None = None) -> Config:
+    return read_config(os.environ if environ is None else environ)
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(envvar="PORT", help="Payments take the next one.")] = 8000,
+) -> None:
+    """Start a complete demo shop: shop, worker and a stand-in for Stripe, with dolls in it."""
+    from shop.sandbox.demo import load_demo
+
+    environ = {"SHOP_ENV": "demo", "SHOP_BASE_URL": f"http://127.0.0.1:{port}"}
+    config = _config({**os.environ, **environ})
+    migrate_database(config.database_url)
+    load_demo(config)
+    processes = Processes()
+    try:
+        _start_demo(processes, config, environ, port)
+        raise SystemExit(processes.wait())
+    finally:
+        processes.end()
+
+
+def _start_demo(processes: Processes, config: Config, environ: dict[str, str], port: int) -> None:
+    stands_in = not config.stripe_api_base
+    payments = config.stripe_api_base or f"http://127.0.0.1:{port + 1}"
+    if stands_in:
+        environ |= _start_stand_in(processes, config, payments, port + 1)
+    processes.start(_web_command("127.0.0.1", port, 1), environ)
+    processes.start(["shop.cli", "worker"], environ)
+    processes.wait_for(f"{config.base_url}/readyz")
+    token = _new_owner_link(config, DEMO_EMAIL, timedelta(hours=24))
+    note = "stand-in for Stripe; card 4242 4242 4242 4242"
+    typer.echo(f"Shop      {config.base_url}/")
+    typer.echo(f"Owner     {config.base_url}/admin/sign-in/{token}")
+    typer.echo(f"Payments  {payments}/  ({note})")
+    typer.echo(f"Mail      {config.mail_folder}/   (one .eml per message)")
+
+
+def _start_stand_in(processes: Processes, config: Config, url: str, port: int) -> dict[str, str]:
+    """Start the stand-in and register the shop's webhook with it; return the children's settings."""
+    from shop.payments.gateway import StripeGateway
+
+    key = "sk_test_" + kept_secret(config.data / "stripe-stand-in-key").replace("-", "")
+    database = str(config.data / "stripe-stand-in.db")
+    processes.start(["shop.sandbox.stand_in", "--port", str(port), "--db", database], {})
+    processes.wait_for(url)
+    secret = StripeGateway(key, (), url).renew_webhook_endpoint(
+        f"{config.base_url}/webhooks/stripe"
+    )
+    return {
+        "SHOP_STRIPE_API_BASE": url,
+        "SHOP_STRIPE_SECRET_KEY": key,
+        "SHOP_STRIPE_WEBHOOK_SECRET": secret,
+    }
+
+
+def _web_command(host: str, port: int, processes: int) -> list[str]:
+    return [
+        *("uvicorn", "shop.app:from_environment", "--factory"),
+        *("--host", host, "--port", str(port), "--workers", str(processes)),
+        *("--no-server-header", "--no-access-log", "--log-level", "warning"),
+        *("--timeout-graceful-shutdown", "5"),
+    ]
+
+
+@app.command()
+def serve(
+    host: str = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="PORT")] = 8000,
+    processes: Annotated[int, typer.Option(help="Web processes.", min=1, max=32)] = 1,
+) -> None:
+    """Serve the shop, with its worker beside it unless SHOP_WORKER=off."""
+    config = _config()
+    migrate_database(config.database_url)
+    group = Processes()
+    trusted = ",".join(str(network) for network in config.trusted_proxies)
+    environ = {"FORWARDED_ALLOW_IPS": trusted}
+    group.start(_web_command(host, port, processes), environ)
+    if config.worker:
+        group.start(["shop.cli", "worker"], environ)
+    raise SystemExit(group.wait())
+
+
+@app.command()
+def worker() -> None:
+    """Send mail, ask Stripe what became of payments, and give back what nobody paid for."""
+    from shop.worker import run_worker
+
+    configure_logs()
+    stop = threading.Event()
+    run_worker(_config(), stop)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+    migrate_database(_config().database_url)
+    typer.echo("The database has the newest schema.")
+
+
+@app.command()
+def invite_owner(email: str) -> None:
+    """Print a one-time link with which EMAIL signs in: the first time, or when locked out."""
+    config = _config()
+    token = _new_owner_link(config, email, timedelta(hours=1))
+    typer.echo(f"{config.base_url}/admin/sign-in/{token}")
+    typer.echo("The link works once, within the hour.")
+
+
+def _new_owner_link(config: Config, email: str, valid_for: timedelta) -> str:
+    from shop.owner.actions import invite_owner
+
+    with write_sessions(config.database_url).begin() as db:
+        return invite_owner(db, email, now=system_clock(), valid_for=valid_for)
+
+
+@app.command()
+def verify() -> None:
+    """Check that stock, money and mail add up, on a shop that may be selling. Exit 1 if not."""
+    from shop.reports.verify import verify as findings
+
+    with read_sessions(_config().database_url).begin() as db:
+        found = findings(db)
+    for finding in found:
+        mark = "ok    " if finding.holds else "BREACH"
+        typer.echo(f"{mark} {finding.invariant.code:4} {finding.invariant.rule}")
+        for row in finding.rows[:10]:
+            typer.echo(f"         {tuple(row)}")
+    raise SystemExit(0 if all(finding.holds for finding in found) else 1)
+
+
+@app.command()
+def reconcile() -> None:
+    """Ask Stripe about everything that is half done, once."""
+    from shop.payments.reconciler import reconcile as one_pass
+    from shop.worker import make_till
+
+    outcome = one_pass(make_till(_config()))
+    typer.echo(f"{outcome.done} finished, {outcome.failed} wait because Stripe did not answer.")
+
+
+@app.command()
+def version() -> None:
+    """Print the shop's version."""
+    from importlib.metadata import version as installed
+
+    typer.echo(installed("shop"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""What must always be true of the shop's books, asked of the database in plain SQL.
+
+Every line holds at every commit, so it can be asked of a shop that is selling. Each query returns
+the rows that break the rule, with what identifies them first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True)
+class Invariant:
+    code: str
+    rule: str
+    breaches: str  # SQL
+
+
+@dataclass(frozen=True)
+class Finding:
+    invariant: Invariant
+    rows: Sequence[Any]
+
+    @property
+    def holds(self) -> bool:
+        return not self.rows
+
+
+INVARIANTS = [
+    Invariant(
+        "I1",
+        "what lies on the shelf is the sum of its movements",
+        """
+        SELECT l.variant_id, l.on_hand, coalesce(sum(m.delta), 0)
+        FROM stock_levels l LEFT JOIN stock_movements m ON m.variant_id = l.variant_id
+        GROUP BY l.variant_id, l.on_hand HAVING l.on_hand <> coalesce(sum(m.delta), 0)
+        """,
+    ),
+    Invariant(
+        "I1",
+        "what is promised is what unpaid orders hold",
+        """
+        SELECT l.variant_id, l.reserved, coalesce(h.held, 0)
+        FROM stock_levels l LEFT JOIN (
+            SELECT ol.variant_id, sum(ol.quantity) AS held
+            FROM order_lines ol JOIN orders o ON o.id = ol.order_id
+            WHERE o.status = 'pending' AND ol.from_stock
+            GROUP BY ol.variant_id
+        ) h ON h.variant_id = l.variant_id
+        WHERE l.reserved <> coalesce(h.held, 0)
+        """,
+    ),
+    Invariant(
+        "I1",
+        "nothing is promised that is not there",
+        """
+        SELECT variant_id, on_hand, reserved FROM stock_levels
+        WHERE on_hand < 0 OR reserved < 0 OR reserved > on_hand
+        """,
+    ),
+    Invariant(
+        "I1",
+        "every bought piece left the shelf once, in the ledger",
+        """
+        SELECT b.order_id, b.variant_id, b.bought, coalesce(-m.moved, 0)
+        FROM (
+            SELECT ol.order_id, ol.variant_id, sum(ol.quantity) AS bought
+            FROM order_lines ol JOIN orders o ON o.id = ol.order_id
+            WHERE o.status IN ('paid', 'shipped', 'delivered') AND ol.from_stock
+            GROUP BY ol.order_id, ol.variant_id
+        ) b LEFT JOIN (
+            SELECT order_id, variant_id, sum(delta) AS moved
+            FROM stock_movements WHERE reason = 'sold' GROUP BY order_id, variant_id
+        ) m ON m.order_id = b.order_id AND m.variant_id = b.variant_id
+        WHERE b.bought <> coalesce(-m.moved, 0)
+        """,
+    ),
+    Invariant(
+        "I2",
+        "a unique piece belongs to one buyer at the most",
+        """
+        SELECT v.product_id, sum(ol.quantity)
+        FROM order_lines ol
+        JOIN orders o ON o.id = ol.order_id
+        JOIN variants v ON v.id = ol.variant_id
+        JOIN products p ON p.id = v.product_id
+        WHERE p.kind = 'unique' AND o.status IN ('pending', 'paid', 'shipped', 'delivered')
+        GROUP BY v.product_id
+        HAVING sum(ol.quantity) > (
+            SELECT coalesce(sum(m.delta), 0) FROM stock_movements m
+            JOIN variants w ON w.id = m.variant_id
+            WHERE w.product_id = v.product_id AND m.reason <> 'sold'
+        )
+        """,
+    ),
+    Invariant(
+        "I3",
+        "every paid order has its payment, and every payment its order",
+        """
+        SELECT o.number, o.status, count(a.id)
+        FROM orders o LEFT JOIN payment_attempts a
+            ON a.order_id = o.id AND a.status = 'paid'
+        GROUP BY o.id, o.number, o.status
+        HAVING (o.status IN ('paid', 'shipped', 'delivered', 'refunded')) <> (count(a.id) > 0)
+        """,
+    ),
+    Invariant(
+        "I3",
+        "money that came late, or does not fit, is held for a person to look at",
+        """
+        SELECT o.number, a.status FROM payment_attempts a JOIN orders o ON o.id = a.order_id
+        WHERE a.status IN ('late', 'review') AND o.review IS NULL
+        """,
+    ),
+    Invariant(
+        "I4",
+        "an order is paid once",
+        """
+        SELECT order_id, count(*) FROM payment_attempts
+        WHERE status = 'paid' GROUP BY order_id HAVING count(*) > 1
+        """,
+    ),
+    Invariant(
+        "I5",
+        "the total is the lines with their postage, less the discount",
+        """
+        SELECT o.number, o.total_amount, sum(l.price_amount * l.quantity)
+        FROM orders o JOIN order_lines l ON l.order_id = o.id
+        GROUP BY o.id, o.number, o.total_amount, o.subtotal_amount, o.shipping_amount,
+                 o.discount_amount
+        HAVING o.subtotal_amount <> sum(l.price_amount * l.quantity)
+            OR o.total_amount <> o.subtotal_amount + o.shipping_amount - o.discount_amount
+        """,
+    ),
+    Invariant(
+        "I5",
+        "the VAT is the lines' and the postage's",
+        """
+        SELECT o.number, o.vat_amount, sum(l.vat_amount) + o.shipping_vat_amount
+        FROM orders o JOIN order_lines l ON l.order_id = o.id
+        GROUP BY o.id, o.number, o.vat_amount, o.shipping_vat_amount
+        HAVING o.vat_amount <> sum(l.vat_amount) + o.shipping_vat_amount
+        """,
+    ),
+    Invariant(
+        "I5",
+        "what Stripe is asked for is what the order costs",
+        """
+        SELECT o.number, o.total_amount, a.amount
+        FROM payment_attempts a JOIN orders o ON o.id = a.order_id
+        WHERE a.amount <> o.total_amount OR a.currency <> o.currency
+        """,
+    ),
+    Invariant(
+        "I5",
+        "every order has lines",
+        """
+        SELECT o.number FROM orders o
+        WHERE NOT EXISTS (SELECT 1 FROM order_lines l WHERE l.order_id = o.id)
+        """,
+    ),
+    Invariant(
+        "I6",
+        "an order's state is the last one of its timeline",
+        """
+        SELECT o.number, o.status, e.kind
+        FROM orders o
+        JOIN (
+            SELECT order_id, max(id) AS id FROM order_entries
+            WHERE kind IN ('placed', 'paid', 'shipped', 'delivered', 'refunded', 'expired',
+                           'cancelled')
+            GROUP BY order_id
+        ) last ON last.order_id = o.id
+        JOIN order_entries e ON e.id = last.id
+        WHERE o.status <> CASE e.kind WHEN 'placed' THEN 'pending' ELSE e.kind END
+        """,
+    ),
+    Invariant(
+        "I6",
+        "an unpaid order has a payment that can still come",
+        """
+        SELECT o.number FROM orders o
+        WHERE o.status = 'pending' AND NOT EXISTS (
+            SELECT 1 FROM payment_attempts a WHERE a.order_id = o.id
+            AND a.status IN ('creating', 'open', 'processing', 'review')
+        )
+        """,
+    ),
+    Invariant(
+        "I7",
+        "every paid order has its confirmation, and every sent one its dispatch mail",
+        """
+        SELECT o.number, o.status FROM orders o
+        WHERE (o.status IN ('paid', 'shipped', 'delivered', 'refunded') AND NOT EXISTS (
+            SELECT 1 FROM outbox m WHERE m.kind = 'order_confirmation' AND m.subject_id = o.id
+        )) OR (o.status IN ('shipped', 'delivered') AND NOT EXISTS (
+            SELECT 1 FROM outbox m WHERE m.kind = 'dispatch' AND m.subject_id = o.id
+        ))
+        """,
+    ),
+    Invariant(
+        "I8",
+        "an event that counts as done has an attempt that Stripe was asked about",
+        """
+        SELECT e.id, a.id FROM provider_events e
+        JOIN payment_attempts a ON a.session_id = e.object_id
+        WHERE e.processed_at IS NOT NULL AND a.checked_at IS NULL
+        """,
+    ),
+    Invariant(
+        "I11",
+        "no number is given twice, or above the series' last",
+        """
+        SELECT max(o.number), s.last FROM orders o, number_series s WHERE s.name = 'orders'
+        GROUP BY s.last HAVING max(o.number) > s.last OR count(*) <> count(DISTINCT o.number)
+        """,
+    ),
+]
+
+
+def verify(db: Session) -> list[Finding]:
+    """Return a finding for each invariant, in order; it holds when it has no rows."""
+    return [
+        Finding(invariant, db.execute(text(invariant.breaches)).all()) for invariant in INVARIANTS
+    ]
