@@ -206,12 +206,14 @@ def upgrade() -> None:
     op.create_table(
         "sign_in_attempts",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("known_device", sa.Boolean(), nullable=False),
         sa.Column("at", shop.kit.db.UTCDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_in_attempts")),
     )
     with op.batch_alter_table("sign_in_attempts", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_sign_in_attempts_at"), ["at"], unique=False)
+        batch_op.create_index("ix_sign_in_attempts_source_at", ["source", "at"], unique=False)
 
     op.create_table(
         "vat_rates",
@@ -276,17 +278,25 @@ def upgrade() -> None:
 
     op.create_table(
         "owner_sessions",
+        sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("fingerprint", sa.Text(), nullable=False),
         sa.Column("owner_id", sa.Integer(), nullable=False),
+        sa.Column("step", sa.Text(), nullable=False),
+        sa.Column("new_totp_secret", sa.Text(), nullable=True),
         sa.Column("created_at", shop.kit.db.UTCDateTime(timezone=True), nullable=False),
         sa.Column("seen_at", shop.kit.db.UTCDateTime(timezone=True), nullable=False),
         sa.Column("expires_at", shop.kit.db.UTCDateTime(timezone=True), nullable=False),
         sa.Column("user_agent", sa.Text(), nullable=False),
         sa.Column("ended_at", shop.kit.db.UTCDateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "step IN ('password', 'totp', 'codes', 'full')",
+            name=op.f("ck_owner_sessions_step_known"),
+        ),
         sa.ForeignKeyConstraint(
             ["owner_id"], ["owners.id"], name=op.f("fk_owner_sessions_owner_id")
         ),
-        sa.PrimaryKeyConstraint("fingerprint", name=op.f("pk_owner_sessions")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_owner_sessions")),
+        sa.UniqueConstraint("fingerprint", name=op.f("uq_owner_sessions_fingerprint")),
     )
     with op.batch_alter_table("owner_sessions", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_owner_sessions_owner_id"), ["owner_id"], unique=False)
@@ -400,6 +410,7 @@ def upgrade() -> None:
         sa.Column("max_g", sa.Integer(), nullable=False),
         sa.Column("max_mm", sa.Integer(), nullable=False),
         sa.Column("amount", sa.Integer(), nullable=False),
+        sa.Column("offered", sa.Boolean(), nullable=False),
         sa.CheckConstraint(
             "method IN ('letter', 'tracked_parcel')", name=op.f("ck_shipping_rates_method_known")
         ),
@@ -610,6 +621,7 @@ def downgrade() -> None:
     op.drop_table("collection_products")
     op.drop_table("vat_rates")
     with op.batch_alter_table("sign_in_attempts", schema=None) as batch_op:
+        batch_op.drop_index("ix_sign_in_attempts_source_at")
         batch_op.drop_index(batch_op.f("ix_sign_in_attempts_at"))
 
     op.drop_table("sign_in_attempts")

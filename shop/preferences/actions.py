@@ -1,9 +1,11 @@
 import json
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shop.preferences.models import PageText, Preference
+from shop.preferences.texts import starting_texts
 from shop.preferences.values import NAMES
 
 
@@ -17,3 +19,11 @@ def set_preferences(db: Session, **values: Any) -> None:
 
 def write_page(db: Session, slug: str, locale: str, *, title: str, body: str) -> None:
     db.merge(PageText(slug=slug, locale=locale, title=title, body=body))
+
+
+def write_starting_texts(db: Session) -> None:
+    """Give the shop the texts that come with the program, where it has none of its own."""
+    there = set(db.execute(select(PageText.slug, PageText.locale)).tuples())
+    for (slug, locale), text in starting_texts().items():
+        if (slug, locale) not in there:
+            write_page(db, slug, locale, title=text.title, body=text.body)

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Mapping
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -25,3 +26,8 @@ def page_text(db: Session, slug: str, locale: str) -> PageText | None:
         text.locale: text for text in db.scalars(select(PageText).where(PageText.slug == slug))
     }
     return texts.get(locale) or next(iter(texts.values()), None)
+
+
+def page_texts(db: Session) -> Mapping[tuple[str, str], PageText]:
+    """Return every text page that is written, by slug and locale."""
+    return {(text.slug, text.locale): text for text in db.scalars(select(PageText))}

@@ -32,9 +32,10 @@ class ShippingZone(Base):
 
 
 class ShippingRate(Base):
-    """What one method costs up to a weight and a thickness, from a day on.
+    """What one method costs up to a weight and a thickness, from a day on. Only ever added to.
 
-    The newest ``valid_from`` that has come is the one in force for its method and weight.
+    The newest ``valid_from`` that has come is the one in force for its method and weight, and
+    of one day the last that was written. A row that is not ``offered`` ends the step.
     """
 
     __tablename__ = "shipping_rates"
@@ -51,3 +52,4 @@ class ShippingRate(Base):
     max_g: Mapped[int]
     max_mm: Mapped[int]
     amount: Mapped[int]
+    offered: Mapped[bool] = mapped_column(default=True)

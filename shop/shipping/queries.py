@@ -42,7 +42,19 @@ def rates_in_force(db: Session, zone_id: int, today: date) -> list[ShippingRate]
         .order_by(ShippingRate.valid_from, ShippingRate.id)
     )
     newest = {(rate.method, rate.max_g): rate for rate in rows}
-    return sorted(newest.values(), key=lambda rate: (rate.max_g, rate.amount))
+    offered = [rate for rate in newest.values() if rate.offered]
+    return sorted(offered, key=lambda rate: (rate.max_g, rate.amount))
+
+
+def rates_to_come(db: Session, zone_id: int, today: date) -> list[ShippingRate]:
+    """Return what changes after *today*, in the order of the days: one row per step and day."""
+    rows = db.scalars(
+        select(ShippingRate)
+        .where(ShippingRate.zone_id == zone_id, ShippingRate.valid_from > today)
+        .order_by(ShippingRate.valid_from, ShippingRate.id)
+    )
+    newest = {(rate.valid_from, rate.method, rate.max_g): rate for rate in rows}
+    return sorted(newest.values(), key=lambda rate: (rate.valid_from, rate.method, rate.max_g))
 
 
 def delivery_options(

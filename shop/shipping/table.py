@@ -1,0 +1,88 @@
+"""What postage costs, as a page tells it: a Markdown table and what goes for each zone."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from babel.lists import format_list
+from babel.numbers import format_decimal
+from sqlalchemy.orm import Session
+
+from shop.kit.i18n import country_name, current_locale, format_money, ngettext
+from shop.kit.i18n import gettext as _
+from shop.kit.markdown import as_markdown
+from shop.kit.money import Money
+from shop.shipping.models import ShippingRate, ShippingZone
+from shop.shipping.names import method_name
+from shop.shipping.queries import rates_in_force, zones
+
+KILO = 1000
+
+
+def postage_table(db: Session, currency: str, today: date) -> str:
+    """Return every price in force, in the language of the moment; "" if nothing can be sent."""
+    sent_to = [(zone, rates) for zone in zones(db) if (rates := rates_in_force(db, zone.id, today))]
+    if not sent_to:
+        return ""
+    head = [_("To"), _("How"), _("At most"), _("Price")]
+    rows = [
+        [zone_name(zone), method_name(rate.method), bounds(rate), _price(rate.amount, currency)]
+        for zone, rates in sent_to
+        for rate in by_method(rates)
+    ]
+    lines = [_row(head), _row(["---"] * len(head)), *map(_row, rows), ""]
+    return "\n".join([*lines, *(f"- {about_zone(zone, currency)}" for zone, _rates in sent_to)])
+
+
+def by_method(rates: Sequence[ShippingRate]) -> list[ShippingRate]:
+    """Return the rates method by method, each from light to heavy."""
+    return sorted(rates, key=lambda rate: (rate.method, rate.max_g))
+
+
+def zone_name(zone: ShippingZone) -> str:
+    """Return a zone's name; a zone of one country has its country's, in the reader's language."""
+    codes = zone.country_codes
+    return country_name(codes[0]) if len(codes) == 1 else zone.name
+
+
+def bounds(rate: ShippingRate) -> str:
+    """Return what fits, such as "250 g, 3 cm thick"."""
+    return _("%(weight)s, %(thickness)s cm thick") % {
+        "weight": weight(rate.max_g),
+        "thickness": format_decimal(rate.max_mm / 10, locale=current_locale()),
+    }
+
+
+def weight(grams: int) -> str:
+    if grams < KILO:
+        return f"{grams}\u00a0g"
+    return f"{format_decimal(grams / KILO, locale=current_locale())}\u00a0kg"
+
+
+def about_zone(zone: ShippingZone, currency: str) -> str:
+    """Return, as Markdown, how long it takes, what is free, and which countries are meant."""
+    sentences = [days_on_the_way(zone)]
+    if zone.free_from_amount is not None:
+        amount = format_money(Money(zone.free_from_amount, currency))
+        sentences.append(_("Free postage from %(amount)s.") % {"amount": amount})
+    if len(zone.country_codes) > 1:
+        names = sorted(country_name(code) for code in zone.country_codes)
+        countries = format_list(names, locale=current_locale())
+        sentences.append(_("That is %(countries)s.") % {"countries": countries})
+    return f"**{as_markdown(zone_name(zone))}:** {' '.join(sentences)}"
+
+
+def days_on_the_way(zone: ShippingZone) -> str:
+    least, most = zone.days_least, zone.days_most
+    if least == most:
+        return ngettext(
+            "%(num)s working day on the way.", "%(num)s working days on the way.", most
+        ) % {"num": most}
+    return _("%(least)s–%(most)s working days on the way.") % {"least": least, "most": most}
+
+
+def _price(amount: int, currency: str) -> str:
+    return format_money(Money(amount, currency)) if amount else _("free")
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(as_markdown(cell) for cell in cells)} |"
