@@ -32,6 +32,21 @@ def test_a_reset_connection_leaves_it_open_what_happened(
     assert client.v1.checkout.sessions.list().data[0].id == again.id
 
 
+def test_a_replay_can_get_lost_as_well(
+    client: stripe.StripeClient, stand_in: StandInServer
+) -> None:
+    stand_in.control("faults", kind="reset", when="after", times=3)
+    for _ in range(3):
+        with pytest.raises(stripe.APIConnectionError):
+            client.v1.checkout.sessions.create(order(), KEY)
+
+    again = client.v1.checkout.sessions.create(order(), KEY)
+
+    assert created(stand_in) == 1
+    assert again.last_response is not None
+    assert again.last_response.headers["Idempotent-Replayed"] == "true"
+
+
 def test_a_timeout_after_the_commit_is_healed_by_the_same_key(stand_in: StandInServer) -> None:
     stand_in.control("faults", kind="timeout", when="after", delay=0.6)
     hasty = stripe.StripeClient(

@@ -73,7 +73,7 @@ def test_an_error_of_the_state_is_kept(
 def test_a_second_caller_meets_409_while_the_first_runs(
     client: stripe.StripeClient, stand_in: StandInServer
 ) -> None:
-    stand_in.control("faults", kind="delay", method="POST", delay=0.5)
+    stand_in.control("faults", kind="delay", method="POST", delay=1)
     results: list[str] = []
 
     def first() -> None:

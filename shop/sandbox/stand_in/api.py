@@ -6,6 +6,7 @@ import binascii
 import json
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -139,49 +140,32 @@ async def _params(request: Request) -> Json:
 
 async def _once(world: World, asked: Asked, fault: Fault | None) -> Result | None:
     """The result, from memory if the key is known. None: the connection is to be cut."""
-    if asked.key is not None:
-        kept = idempotency.begin(world, asked.key, asked.id, asked.mark)
-        if kept:
-            return Result(kept.status, kept.answer, first=kept.request)
-    done = False
+    if asked.key is None:
+        return await _with_fault(fault, lambda: _execute(world, asked))
+    kept = idempotency.begin(world, asked.key, asked.id, asked.mark)
+    if kept:
+        again = Result(kept.status, kept.answer, first=kept.request)
+        return await _with_fault(fault, lambda: again)
     try:
-        result = await _with_fault(world, asked, fault)
-        done = True
+        return await _with_fault(fault, lambda: _execute(world, asked))
     except StripeError as error:
-        result = _failure(error)
-        if asked.key is not None and error.saved:
-            idempotency.keep(world, asked.key, result.status, result.body)
-            done = True
+        if error.saved:
+            idempotency.keep(world, asked.key, error.status, _failure(error).body)
+        raise
     finally:
-        if asked.key is not None and not done:
-            idempotency.forget(world, asked.key)
-    return result
+        idempotency.forget_running(world, asked.key)
 
 
-async def _with_fault(world: World, asked: Asked, fault: Fault | None) -> Result | None:
+async def _with_fault(fault: Fault | None, work: Callable[[], Result]) -> Result | None:
+    """Do *work* and lose what the fault says: the request, or only the answer."""
     if fault is None:
-        return _execute(world, asked)
-    await asyncio.sleep(0 if fault.kind == "timeout" else fault.delay)
-    if fault.when == "before" and fault.kind != "delay":
-        if fault.kind == "500":
-            raise refusal(fault)
-        if asked.key is not None:
-            idempotency.forget(world, asked.key)
-        return None
-    result = _execute(world, asked)
-    if fault.kind == "delay":
-        return result
-    return _lost(world, asked, fault)
-
-
-def _lost(world: World, asked: Asked, fault: Fault) -> Result | None:
-    """The work is done and kept under the key, and the caller is not told."""
-    if fault.kind != "500":
-        return None
-    result = _failure(refusal(fault))
-    if fault.sticky and asked.key is not None:
-        idempotency.keep(world, asked.key, result.status, result.body)
-    return result
+        return work()
+    if fault.kind != "timeout":  # which waits when the connection is cut
+        await asyncio.sleep(fault.delay)
+    result = work() if fault.when == "after" or fault.kind == "delay" else None
+    if fault.kind == "500":
+        raise refusal(fault)
+    return result if fault.kind == "delay" else None
 
 
 def _execute(world: World, asked: Asked) -> Result:

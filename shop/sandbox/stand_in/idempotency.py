@@ -82,7 +82,7 @@ def keep(world: World, key: str, status: int, answer: str) -> None:
         )
 
 
-def forget(world: World, key: str) -> None:
+def forget_running(world: World, key: str) -> None:
     """Free the key if nothing was kept for it: the next request with it begins anew."""
     with world.store.transaction():
         world.store.run("DELETE FROM idempotency WHERE key = ? AND state = 'running'", key)

@@ -226,6 +226,7 @@ def _complete(
         currency=session["currency"],
         method=method,
         client_reference_id=session["client_reference_id"],
+        metadata=session["metadata"],
     )
     return emit(world, "checkout.session.completed", session)
 

@@ -97,6 +97,7 @@ def create(call: Call) -> Json:
         amount=total,
         currency=currency,
         client_reference_id=session["client_reference_id"],
+        metadata=session["metadata"],
     )
     return session
 
