@@ -1,9 +1,19 @@
 from datetime import datetime
+from enum import StrEnum
 
-from sqlalchemy import Integer
+from sqlalchemy import CheckConstraint, Index, Integer
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shop.kit.db import Base, reference
+from shop.kit.db import Base, one_of, reference
+
+
+class Step(StrEnum):
+    """How far a session has come: a one-time link leads through these, in this order."""
+
+    PASSWORD = "password"  # noqa: S105 - a step's name
+    TOTP = "totp"
+    CODES = "codes"
+    FULL = "full"
 
 
 class Owner(Base):
@@ -12,7 +22,7 @@ class Owner(Base):
     __tablename__ = "owners"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    email: Mapped[str] = mapped_column(unique=True)
+    email: Mapped[str] = mapped_column(unique=True)  # in lower case
     password_hash: Mapped[str | None]  # argon2id
     totp_secret: Mapped[str | None]
     totp_last_step: Mapped[int | None] = mapped_column(Integer)  # a code counts once
@@ -44,9 +54,13 @@ class OwnerSession(Base):
     """A signed-in browser; the cookie's fingerprint is kept, so ending it here ends it."""
 
     __tablename__ = "owner_sessions"
+    __table_args__ = (CheckConstraint(one_of("step", list(Step)), name="step_known"),)
 
-    fingerprint: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(unique=True)
     owner_id: Mapped[int] = reference("owners.id")
+    step: Mapped[str]
+    new_totp_secret: Mapped[str | None]  # shown, and not yet confirmed by a code
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
@@ -55,12 +69,14 @@ class OwnerSession(Base):
 
 
 class SignInAttempt(Base):
-    """A failed password or code: too many and the door waits."""
+    """A password that was tried: too many and the door waits."""
 
     __tablename__ = "sign_in_attempts"
+    __table_args__ = (Index("ix_sign_in_attempts_source_at", "source", "at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    address: Mapped[str]  # the client's network address
+    source: Mapped[str]  # a network address, or a device that the owner has signed in from
+    known_device: Mapped[bool]
     at: Mapped[datetime] = mapped_column(index=True)
 
 
