@@ -29,6 +29,7 @@ from shop.kit.routing import PUBLIC, Direct, Get, Pools, ShopRoute
 from shop.kit.static import FOLDER as STATIC_FOLDER
 from shop.kit.static import StaticFiles
 from shop.kit.templating import make_environment, page
+from shop.orders import admin as orders_admin
 from shop.orders import pages as orders_pages
 from shop.payments import pages as payments_pages
 from shop.payments.gateway import StripeGateway
@@ -94,6 +95,7 @@ def routes() -> list[ShopRoute]:
         *cart_pages.routes,
         *checkout_pages.routes,
         *orders_pages.routes,
+        *orders_admin.routes,
         *payments_pages.routes,
         Direct("/static/{name:path}", static_file),
         Direct("/media/{name:path}", media_file),

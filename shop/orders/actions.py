@@ -1,16 +1,16 @@
 """What happens to an order. Every move of its state is one guarded UPDATE and one entry."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from shop.mail.actions import queue
+from shop.mail.actions import queue, withdraw
 from shop.orders.errors import WrongState
 from shop.orders.models import NEXT, NumberSeries, Order, OrderEntry, Shipment, Status
 
-FIRST_NUMBER = 1001
+TIME_TO_UNDO = timedelta(seconds=30)  # until the buyer is told that it was sent
 
 
 def next_number(db: Session, series: str = "orders") -> int:
@@ -26,12 +26,16 @@ def next_number(db: Session, series: str = "orders") -> int:
     return int(number)
 
 
-def move(db: Session, order_id: int, to: Status, **values: object) -> bool:
-    """Move the order to *to* if its state allows it; the row count says whether it was us."""
-    allowed = [status for status, following in NEXT.items() if to in following]
+def move(db: Session, order_id: int, since: Status, to: Status, **values: object) -> bool:
+    """Move the order from *since* to *to*; the row count says whether it was us.
+
+    ValueError for a way that no order goes.
+    """
+    if to not in NEXT[since]:
+        raise ValueError(f"no order goes from {since} to {to}")
     result = db.execute(
         update(Order)
-        .where(Order.id == order_id, Order.status.in_(allowed))
+        .where(Order.id == order_id, Order.status == since)
         .values(status=to, **values)
         .execution_options(synchronize_session=False)
     )
@@ -58,8 +62,37 @@ def flag_for_review(db: Session, order_id: int, reason: str, *, now: datetime) -
 
 def ship(db: Session, order: Order, *, tracking: str, now: datetime) -> None:
     """Say that a paid order is on its way, and tell the buyer; WrongState if it cannot be."""
-    if order.review is not None or not move(db, order.id, Status.SHIPPED):
+    if order.review is not None or not move(db, order.id, Status.PAID, Status.SHIPPED):
         raise WrongState
     db.add(Shipment(order_id=order.id, sent_at=now, tracking=tracking))
     write_entry(db, order.id, "shipped", by="owner", now=now, note=tracking)
-    queue(db, "dispatch", order.id, recipient=order.email, locale=order.locale, now=now)
+    queue(
+        db,
+        "dispatch",
+        order.id,
+        recipient=order.email,
+        locale=order.locale,
+        now=now,
+        due_at=now + TIME_TO_UNDO,
+    )
+
+
+def take_back_shipment(db: Session, order: Order, *, now: datetime) -> None:
+    """Undo "sent" as long as the buyer has not been told; WrongState after that."""
+    if not withdraw(db, "dispatch", order.id) or not move(
+        db, order.id, Status.SHIPPED, Status.PAID
+    ):
+        raise WrongState
+    db.execute(delete(Shipment).where(Shipment.order_id == order.id))
+    write_entry(db, order.id, "sending_taken_back", by="owner", now=now)
+
+
+def clear_review(db: Session, order_id: int, *, now: datetime) -> None:
+    """The owner has looked at what the order was held for."""
+    db.execute(
+        update(Order)
+        .where(Order.id == order_id, Order.review.is_not(None))
+        .values(review=None)
+        .execution_options(synchronize_session=False)
+    )
+    write_entry(db, order_id, "reviewed", by="owner", now=now)

@@ -88,6 +88,16 @@ def to_send(db: Session) -> Sequence[Order]:
     ).all()
 
 
+def held_for_review(db: Session) -> Sequence[Order]:
+    """Return the orders that a person must look at before anything is packed."""
+    return db.scalars(
+        select(Order)
+        .options(selectinload(Order.lines))
+        .where(Order.review.is_not(None))
+        .order_by(Order.id)
+    ).all()
+
+
 def order_token(signer: Signer, order_id: int) -> str:
     """Return the secret part of an order's link: its id and the proof that we wrote it."""
     return f"{order_id}-{signer.sign(TOKEN_PURPOSE, str(order_id))}"

@@ -153,7 +153,7 @@ def close_attempt(db: Session, attempt: PaymentAttempt, *, now: datetime) -> Non
     if not closed:
         return
     to = OrderStatus.CANCELLED if attempt.release_asked_at else OrderStatus.EXPIRED
-    if move(db, attempt.order_id, to):
+    if move(db, attempt.order_id, OrderStatus.PENDING, to):
         release(db, held_quantities(db, attempt.order_id))
         write_entry(db, attempt.order_id, to, by="shop", now=now)
 
@@ -180,7 +180,7 @@ def _take_payment(
             _update(db, PaymentAttempt.id == attempt.id, status=Status.LATE)
             flag_for_review(db, order.id, "paid_late", now=now)
             return
-    if not move(db, order.id, OrderStatus.PAID, paid_at=now):
+    if not move(db, order.id, OrderStatus(order.status), OrderStatus.PAID, paid_at=now):
         raise RuntimeError(f"order {order.id} is {order.status} and cannot become paid")
     consume(db, quantities, order_id=order.id, now=now)
     write_entry(db, order.id, "paid", by="stripe", now=now)

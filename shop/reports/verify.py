@@ -171,11 +171,12 @@ INVARIANTS = [
         JOIN (
             SELECT order_id, max(id) AS id FROM order_entries
             WHERE kind IN ('placed', 'paid', 'shipped', 'delivered', 'refunded', 'expired',
-                           'cancelled')
+                           'cancelled', 'sending_taken_back')
             GROUP BY order_id
         ) last ON last.order_id = o.id
         JOIN order_entries e ON e.id = last.id
-        WHERE o.status <> CASE e.kind WHEN 'placed' THEN 'pending' ELSE e.kind END
+        WHERE o.status <> CASE e.kind WHEN 'placed' THEN 'pending'
+                               WHEN 'sending_taken_back' THEN 'paid' ELSE e.kind END
         """,
     ),
     Invariant(
