@@ -70,6 +70,12 @@ def products_of_variants(db: Session, variant_ids: Sequence[int]) -> dict[int, P
     }
 
 
+def anything_published(db: Session) -> bool:
+    return (
+        db.scalar(select(Product.id).where(Product.status == Status.PUBLISHED).limit(1)) is not None
+    )
+
+
 def all_products(db: Session) -> Sequence[Product]:
     """Return every product for the owner, newest first."""
     return db.scalars(
@@ -96,6 +102,53 @@ def collection_ids_of(db: Session, product_id: int) -> set[int]:
         db.scalars(
             select(CollectionProduct.collection_id).where(
                 CollectionProduct.product_id == product_id
+            )
+        )
+    )
+
+
+# --- the owner's ----------------------------------------------------------------------------------
+
+
+def product_by_id(db: Session, product_id: int) -> Product | None:
+    return db.scalar(_with_everything(select(Product).where(Product.id == product_id)))
+
+
+def products_in(db: Session, status: Status) -> Sequence[Product]:
+    """Return every product in *status*, the newest first."""
+    return db.scalars(
+        _with_everything(select(Product))
+        .where(Product.status == status)
+        .order_by(Product.created_at.desc(), Product.id.desc())
+    ).all()
+
+
+def count_by_status(db: Session) -> dict[Status, int]:
+    rows = db.execute(select(Product.status, func.count()).group_by(Product.status)).tuples()
+    there = {Status(status): n for status, n in rows}
+    return {status: there.get(status, 0) for status in Status}
+
+
+def last_described(db: Session) -> Product | None:
+    """Return the product made last: the next one probably weighs the same."""
+    return db.scalar(
+        select(Product).order_by(Product.created_at.desc(), Product.id.desc()).limit(1)
+    )
+
+
+def collection_by_id(db: Session, collection_id: int) -> Collection | None:
+    return db.scalar(
+        select(Collection)
+        .options(selectinload(Collection.texts))
+        .where(Collection.id == collection_id)
+    )
+
+
+def member_ids(db: Session, collection_id: int) -> set[int]:
+    return set(
+        db.scalars(
+            select(CollectionProduct.product_id).where(
+                CollectionProduct.collection_id == collection_id
             )
         )
     )

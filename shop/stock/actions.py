@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from shop.stock.errors import OutOfStock, PromisedAlready
+from shop.catalogue.models import Kind, Product
+from shop.stock.errors import MoreThanOne, OutOfStock, PromisedAlready
 from shop.stock.models import Reason, StockLevel, StockMovement
+from shop.stock.queries import stock_levels
 
 Quantities = Mapping[int, int]  # variant id: pieces
 
@@ -89,6 +91,39 @@ def count(db: Session, variant_id: int, *, seen: int, counted: int, by: str, now
     if level is not None and level.on_hand == seen and level.reserved > counted:
         raise PromisedAlready(level.reserved)
     return False
+
+
+def follow_kind(db: Session, product: Product, *, by: str, now: datetime) -> None:
+    """Begin or stop counting the pieces of *product*, as its kind asks after a change.
+
+    What is made to order is not counted: what lay on the shelf is counted off. Raises
+    PromisedAlready while somebody is paying for one of the pieces, MoreThanOne if a piece that
+    there is only one of lies there more than once.
+    """
+    levels = stock_levels(db, [variant.id for variant in product.variants])
+    for variant in product.variants:
+        level = levels.get(variant.id)
+        if level is None and product.kind != Kind.MADE_TO_ORDER:
+            put_on_shelf(db, variant.id, 0, by=by, now=now)
+        elif level is not None and product.kind == Kind.MADE_TO_ORDER:
+            _take_down(db, level, by=by, now=now)
+        elif level is not None and product.kind == Kind.UNIQUE and level.on_hand > 1:
+            raise MoreThanOne(level.on_hand)
+
+
+def _take_down(db: Session, level: StockLevel, *, by: str, now: datetime) -> None:
+    """Count a level down to nothing and forget it, unless some of it is promised."""
+    nothing_promised = (StockLevel.on_hand == level.on_hand) & (StockLevel.reserved == 0)
+    if not _change(db, level.variant_id, nothing_promised, on_hand=0):
+        raise PromisedAlready(level.reserved)
+    if level.on_hand:
+        _write_down(db, level.variant_id, -level.on_hand, Reason.COUNTED, by=by, now=now)
+    db.execute(
+        delete(StockLevel)
+        .where(StockLevel.variant_id == level.variant_id)
+        .execution_options(synchronize_session=False)
+    )
+    db.expunge(level)
 
 
 def _change(

@@ -15,3 +15,11 @@ class PromisedAlready(Exception):
     def __init__(self, reserved: int) -> None:
         super().__init__(f"{reserved} promised")
         self.reserved = reserved
+
+
+class MoreThanOne(Exception):
+    """A piece that there is only one of, of which ``on_hand`` lie on the shelf."""
+
+    def __init__(self, on_hand: int) -> None:
+        super().__init__(f"{on_hand} on the shelf")
+        self.on_hand = on_hand
