@@ -31,6 +31,8 @@ from shop.kit.static import StaticFiles
 from shop.kit.templating import make_environment, page
 from shop.orders import admin as orders_admin
 from shop.orders import pages as orders_pages
+from shop.owner import admin as owner_admin
+from shop.owner import pages as owner_pages
 from shop.payments import pages as payments_pages
 from shop.payments.gateway import StripeGateway
 from shop.payments.till import Till
@@ -64,7 +66,7 @@ def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
         "templates": make_environment(html=True, static_url=static.url),
         "surroundings": surroundings,
         "pools": Pools(one_writer=is_sqlite(config.database_url)),
-        "guard": lambda request: None,
+        "guard": owner_pages.guard,
     }
 
     @asynccontextmanager
@@ -83,6 +85,7 @@ def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
         ),
         base_url=config.base_url,
         languages=lambda: live.current.languages,
+        owner_language=lambda: live.current.owner_language,
         headers=SecurityHeaders(config.payment_page_origin, https=config.https),
         error_page=error_page,
         state=state,
@@ -97,6 +100,8 @@ def routes() -> list[ShopRoute]:
         *orders_pages.routes,
         *orders_admin.routes,
         *payments_pages.routes,
+        *owner_pages.routes,
+        *owner_admin.routes,
         Direct("/static/{name:path}", static_file),
         Direct("/media/{name:path}", media_file),
         Direct("/healthz", healthz),

@@ -1,10 +1,13 @@
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from shop.cart.cookie import Cart, new_cart
 from shop.kit.ids import Signer
+from shop.kit.money import Money
 from shop.orders.models import BOUGHT, Order, OrderLine, Status
 
 TOKEN_PURPOSE = "order"  # noqa: S105 - what the token is for, no secret
@@ -96,6 +99,47 @@ def held_for_review(db: Session) -> Sequence[Order]:
         .where(Order.review.is_not(None))
         .order_by(Order.id)
     ).all()
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How much waits for the owner."""
+
+    to_send: int
+    due: int  # of those: promised to be sent by today
+    in_review: int
+
+
+def waiting(db: Session, today: date) -> Waiting:
+    rows = db.execute(
+        select(Order.review.is_not(None), Order.dispatch_by <= today, func.count())
+        .where(Order.status == Status.PAID)
+        .group_by(Order.review.is_not(None), Order.dispatch_by <= today)
+    ).tuples()
+    counts = {(bool(held), bool(due)): n for held, due, n in rows}
+    return Waiting(
+        to_send=counts.get((False, False), 0) + counts.get((False, True), 0),
+        due=counts.get((False, True), 0),
+        in_review=counts.get((True, False), 0) + counts.get((True, True), 0),
+    )
+
+
+def paid_since(db: Session, since: datetime, currency: str) -> Money:
+    """Return what buyers have paid from *since* on, orders that were refunded aside."""
+    amount = db.scalar(
+        select(func.coalesce(func.sum(Order.total_amount), 0)).where(
+            Order.status.in_(BOUGHT),
+            Order.status != Status.REFUNDED,
+            Order.paid_at >= since,
+            Order.currency == currency,
+        )
+    )
+    return Money(int(amount or 0), currency)
+
+
+def any_bought(db: Session) -> bool:
+    """Say whether the shop has ever sold anything."""
+    return db.scalar(select(Order.id).where(Order.status.in_(BOUGHT)).limit(1)) is not None
 
 
 def order_token(signer: Signer, order_id: int) -> str:

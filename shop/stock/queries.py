@@ -1,11 +1,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, selectinload
 
-from shop.catalogue.models import Kind, Product, Status
-from shop.stock.models import StockLevel, StockMovement
+from shop.catalogue.models import Kind, Product, Status, Variant
+from shop.stock.models import Reason, StockLevel, StockMovement
 
 MADE_TO_ORDER_AT_MOST = 10  # of one thing in one order
 
@@ -66,3 +67,26 @@ def movements(db: Session, variant_id: int | None = None, limit: int = 100) -> l
     if variant_id is not None:
         query = query.where(StockMovement.variant_id == variant_id)
     return list(db.scalars(query))
+
+
+def sold_out_since(db: Session, since: datetime, limit: int = 5) -> Sequence[Product]:
+    """Return what is on show and lost its last piece to a buyer since then, the latest first."""
+    last_sale = (
+        select(func.max(StockMovement.at))
+        .join(Variant, Variant.id == StockMovement.variant_id)
+        .where(Variant.product_id == Product.id, StockMovement.reason == Reason.SOLD)
+        .scalar_subquery()
+    )
+    on_hand = (
+        select(func.sum(StockLevel.on_hand))
+        .join(Variant, Variant.id == StockLevel.variant_id)
+        .where(Variant.product_id == Product.id)
+        .scalar_subquery()
+    )
+    return db.scalars(
+        select(Product)
+        .options(selectinload(Product.texts))
+        .where(Product.status == Status.PUBLISHED, on_hand == 0, last_sale >= since)
+        .order_by(last_sale.desc())
+        .limit(limit)
+    ).all()

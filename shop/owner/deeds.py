@@ -1,0 +1,22 @@
+"""What the audit trail says: a sentence for each action that ``write_audit`` notes. A room that
+notes something new adds its sentence here.
+"""
+
+from shop.kit.i18n import lazy_gettext as lazy
+
+DEEDS = {
+    "invited": lazy("A one-time link was made"),
+    "signed-in": lazy("Signed in"),
+    "signed-in-by-link": lazy("Signed in by a one-time link"),
+    "signed-out": lazy("A device was signed out"),
+    "signed-out-elsewhere": lazy("Every other device was signed out"),
+    "recovery-code-used": lazy("A recovery code was used"),
+    "recovery-codes-made": lazy("New recovery codes were made"),
+    "password-set": lazy("The password was changed"),
+    "totp-set": lazy("An authenticator app was set up"),
+}
+
+
+def deed(action: str) -> str:
+    """Return the sentence for *action*, or the action itself if nobody wrote one."""
+    return str(DEEDS.get(action, action))
