@@ -20,7 +20,7 @@ from shop.checkout.forms import Buyer
 from shop.kit.clock import local_day
 from shop.kit.ids import Signer
 from shop.kit.urls import Urls
-from shop.orders.actions import next_number, write_entry
+from shop.orders.actions import next_number, take_turn, write_entry
 from shop.orders.models import Order, OrderLine
 from shop.orders.queries import (
     cart_is_bought,
@@ -67,6 +67,7 @@ def place_order(
     The same cart and form again give the same attempt. Raises EmptyCart, CannotBeOrdered,
     PriceChanged, DeliveryUnavailable, HoldInTheWay, or OutOfStock: then nothing has changed.
     """
+    take_turn(db)
     if not cart.lines or cart_is_bought(db, cart.id):
         raise EmptyCart
     fingerprint = _fingerprint(cart, buyer, choice)

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -11,6 +11,11 @@ from shop.orders.errors import WrongState
 from shop.orders.models import NEXT, NumberSeries, Order, OrderEntry, Shipment, Status
 
 TIME_TO_UNDO = timedelta(seconds=30)  # until the buyer is told that it was sent
+
+
+def take_turn(db: Session, series: str = "orders") -> None:
+    """Wait until no other transaction is placing an order: a second click then sees the first."""
+    db.execute(select(NumberSeries.last).where(NumberSeries.name == series).with_for_update())
 
 
 def next_number(db: Session, series: str = "orders") -> int:

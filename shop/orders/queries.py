@@ -142,6 +142,10 @@ def any_bought(db: Session) -> bool:
     return db.scalar(select(Order.id).where(Order.status.in_(BOUGHT)).limit(1)) is not None
 
 
+def any_order(db: Session) -> bool:
+    return db.scalar(select(Order.id).limit(1)) is not None
+
+
 def order_token(signer: Signer, order_id: int) -> str:
     """Return the secret part of an order's link: its id and the proof that we wrote it."""
     return f"{order_id}-{signer.sign(TOKEN_PURPOSE, str(order_id))}"

@@ -1,0 +1,30 @@
+#!/bin/sh
+# What the tests need of the system, beside Python: a browser, PostgreSQL, docker-compose.
+# Installs what is missing where it may (Debian, as root or with sudo that asks nothing);
+# `--left-out` names what is still missing. With CI=true, leaving anything out fails.
+
+browser() { [ -x /usr/bin/chromium ] || command -v chromium >/dev/null; }
+database() { ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
+compose() { command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1; }
+
+missing=""
+browser || missing="$missing chromium"
+database || missing="$missing postgresql"
+compose || missing="$missing docker-compose"
+[ -z "$missing" ] && exit 0
+
+if [ "$1" = "--left-out" ]; then
+  echo "Left out, because it is not installed:$missing (and every test that needs it)."
+  [ -z "$CI" ] || exit 1
+  exit 0
+fi
+
+as_root=""
+[ "$(id -u)" = 0 ] || as_root="sudo -n"
+if command -v apt-get >/dev/null && { [ -z "$as_root" ] || sudo -n true 2>/dev/null; }; then
+  echo "Installing$missing with apt-get."
+  $as_root apt-get update -qq
+  # no cluster of its own: the tests start theirs and throw it away
+  DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+exit 0
