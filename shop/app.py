@@ -36,7 +36,10 @@ from shop.owner import pages as owner_pages
 from shop.payments import pages as payments_pages
 from shop.payments.gateway import StripeGateway
 from shop.payments.till import Till
+from shop.preferences import admin as preferences_admin
+from shop.preferences import pages as preferences_pages
 from shop.preferences.live import LivePreferences
+from shop.shipping import admin as shipping_admin
 
 ERROR_PAGES = {400, 403, 404, 405, 413, 429, 500, 503}
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -100,6 +103,9 @@ def routes() -> list[ShopRoute]:
         *orders_pages.routes,
         *orders_admin.routes,
         *payments_pages.routes,
+        *preferences_pages.routes,
+        *preferences_admin.routes,
+        *shipping_admin.routes,
         *owner_pages.routes,
         *owner_admin.routes,
         Direct("/static/{name:path}", static_file),

@@ -14,6 +14,9 @@ DEEDS = {
     "recovery-codes-made": lazy("New recovery codes were made"),
     "password-set": lazy("The password was changed"),
     "totp-set": lazy("An authenticator app was set up"),
+    "settings-changed": lazy("Settings were changed"),
+    "text-changed": lazy("A text was changed"),
+    "postage-changed": lazy("Postage was changed"),
 }
 
 

@@ -73,6 +73,16 @@ class Event:
     livemode: bool
 
 
+@dataclass(frozen=True)
+class WebhookEndpoint:
+    """An address that Stripe sends events to; ``api_version`` is None for the account's own."""
+
+    url: str
+    enabled: bool
+    api_version: str | None
+    events: frozenset[str]
+
+
 class PaymentGateway(Protocol):
     livemode: bool
 
@@ -81,6 +91,7 @@ class PaymentGateway(Protocol):
     def expire_session(self, session_id: str) -> CheckoutSession: ...
     def sessions_since(self, at: datetime) -> Iterator[CheckoutSession]: ...
     def read_event(self, payload: bytes, signature: str) -> Event: ...
+    def webhook_endpoints(self) -> list[WebhookEndpoint]: ...
 
 
 class StripeGateway:
@@ -140,6 +151,21 @@ class StripeGateway:
                 continue
             return Event(event.id, event.type, event.data.object["id"], event.livemode)
         raise InvalidSignature
+
+    def webhook_endpoints(self) -> list[WebhookEndpoint]:
+        """Return where Stripe sends this account's events."""
+        endpoints = self._client.v1.webhook_endpoints
+        return self._repeated(
+            lambda: [
+                WebhookEndpoint(
+                    url=found.url,
+                    enabled=found.status == "enabled",
+                    api_version=found.api_version,
+                    events=frozenset(found.enabled_events),
+                )
+                for found in endpoints.list({"limit": 100}).auto_paging_iter()
+            ]
+        )
 
     def renew_webhook_endpoint(self, url: str) -> str:
         """Register *url* for our events, instead of a local one before it; return its secret."""

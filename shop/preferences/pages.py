@@ -1,0 +1,60 @@
+"""What buyers see of the owner's texts, and what robots and browsers ask every site for."""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+from shop.kit.clock import local_day
+from shop.kit.i18n import speaking
+from shop.kit.routing import PUBLIC, Get
+from shop.kit.templating import page
+from shop.preferences.queries import page_text
+from shop.preferences.texts import PAGES, filled
+from shop.shipping.table import postage_table
+
+A_DAY = "public, max-age=86400"
+NOT_FOR_ROBOTS = ("/cart", "/checkout", "/orders")
+
+
+def show(request: Request) -> Response:
+    """Show a text page; where it is not written in the reader's language, the one that is."""
+    state, slug = request.state, request.path_params["slug"]
+    if slug not in PAGES:
+        raise HTTPException(404)
+    with state.reads.begin() as db:
+        text = page_text(db, slug, state.locale)
+        if text is None:
+            raise HTTPException(404)
+        wishes = state.preferences.current
+        with speaking(text.locale):
+            table = postage_table(db, wishes.currency, local_day(state.till.now()))
+            body = filled(text.body, wishes, base_url=state.config.base_url, postage_table=table)
+        return page(request, "preferences/page.html", text=text, body=body)
+
+
+def robots(request: Request) -> Response:
+    """Ask robots to leave the demo alone, and elsewhere what is nobody's but the buyer's."""
+    state = request.state
+    if state.config.demo:
+        return _plain("User-agent: *\nDisallow: /\n")
+    paths = ["/admin"]
+    for locale in state.preferences.current.languages:
+        paths += [state.preferences.urls.link(path, locale) for path in NOT_FOR_ROBOTS]
+    return _plain("".join(["User-agent: *\n", *(f"Disallow: {path}\n" for path in paths)]))
+
+
+def _plain(text: str) -> Response:
+    return PlainTextResponse(text, headers={"Cache-Control": A_DAY})
+
+
+def favicon(request: Request) -> Response:
+    """Lead to the icon, for browsers that ask without reading the page."""
+    icon = request.state.static.url("img/favicon.svg")
+    return RedirectResponse(icon, status_code=302, headers={"Cache-Control": A_DAY})
+
+
+routes = [
+    Get("/pages/{slug}", show, access=PUBLIC),
+    Get("/robots.txt", robots, access=PUBLIC, localized=False),
+    Get("/favicon.ico", favicon, access=PUBLIC, localized=False),
+]
