@@ -12,6 +12,11 @@ for (const field of document.querySelectorAll("input[data-reveal]")) {
     button.textContent = shown ? field.dataset.conceal : field.dataset.reveal;
     button.setAttribute("aria-pressed", String(shown));
   });
-  field.after(button);
+  const frame = document.createElement("span");
+  frame.className = "with-button";
+  const focused = document.activeElement === field;
+  field.replaceWith(frame);
+  frame.append(field, button);
+  if (focused) field.focus();
   field.form.addEventListener("submit", () => { field.type = "password"; });
 }
