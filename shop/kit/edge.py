@@ -22,6 +22,11 @@ from shop.kit.headers import SecurityHeaders
 from shop.kit.ids import random_token
 
 log = logging.getLogger("shop.requests")
+LAST_WORDS = (
+    "Något gick fel hos oss, och det är antecknat. Har du betalat är betalningen inte borta.\n"
+    "Something went wrong on our side, and is noted. If you have paid, your payment is not lost.\n"
+    "%s\n"
+)
 ErrorPage = Callable[[Request, int], Response]
 
 
@@ -104,7 +109,11 @@ def exception_handlers(error_page: ErrorPage) -> dict[Any, Any]:
         return response
 
     async def failed(request: Request, error: Exception) -> Response:  # noqa: ARG001
-        with i18n.speaking(request.state.locale):
-            return error_page(request, 500)
+        try:
+            with i18n.speaking(request.state.locale):
+                return error_page(request, 500)
+        except Exception:
+            log.exception("%s: the error page failed as well", request.state.request_id)
+            return PlainTextResponse(LAST_WORDS % request.state.request_id, status_code=500)
 
     return {HTTPException: refused, Exception: failed}
