@@ -32,6 +32,20 @@ def test_a_reset_connection_leaves_it_open_what_happened(
     assert client.v1.checkout.sessions.list().data[0].id == again.id
 
 
+def test_an_answer_cut_off_is_not_retried_by_the_sdk_though_the_work_is_done(
+    stand_in: StandInServer,
+) -> None:
+    stand_in.control("faults", kind="cut", when="after")
+    client = connect(stand_in.url, retries=2)
+
+    with pytest.raises(stripe.APIConnectionError):
+        client.v1.checkout.sessions.create(order(), KEY)
+
+    assert created(stand_in) == 1
+    assert client.v1.checkout.sessions.create(order(), KEY).status == "open"
+    assert created(stand_in) == 1
+
+
 def test_a_replay_can_get_lost_as_well(
     client: stripe.StripeClient, stand_in: StandInServer
 ) -> None:
@@ -122,9 +136,15 @@ def test_the_nth_and_the_following_requests_fail(
 
 @pytest.mark.parametrize(
     "rule",
-    [{"kind": "flood"}, {"kind": "429", "when": "after"}, {"kind": "500", "when": "later"},
-     {"kind": "500", "colour": "red"}, {"kind": "500", "path": "("}],
-)  # fmt: skip
+    [
+        {"kind": "flood"},
+        {"kind": "429", "when": "after"},
+        {"kind": "cut", "when": "before"},
+        {"kind": "500", "when": "later"},
+        {"kind": "500", "colour": "red"},
+        {"kind": "500", "path": "("},
+    ],
+)
 def test_a_rule_that_makes_no_sense_is_refused(
     stand_in: StandInServer, rule: dict[str, str]
 ) -> None:

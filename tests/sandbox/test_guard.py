@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx2
 import pytest
 
 from shop.sandbox.stand_in.errors import GuardBreach, StripeError
@@ -133,8 +134,6 @@ def test_a_form_that_does_not_fit_names_the_parameter(encoded: str, param: str) 
 
 
 def test_json_is_no_form(stand_in: StandInServer) -> None:
-    import httpx2
-
     response = httpx2.post(
         f"{stand_in.url}/v1/checkout/sessions",
         json={"mode": "payment"},

@@ -4,8 +4,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from shop.sandbox.stand_in.__main__ import main
@@ -14,21 +17,24 @@ from tests.sandbox.conftest import connect
 from tests.sandbox.tools import Receiver, card, order, until
 
 
-def start(database: Path) -> tuple["subprocess.Popen[str]", str]:
-    process = subprocess.Popen(
+@contextmanager
+def started(database: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """A stand-in as a process, and its address; it is gone afterwards whatever happens."""
+    with subprocess.Popen(
         [sys.executable, "-m", "shop.sandbox.stand_in", "--port", "0", "--db", str(database)],
         stdout=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdout is not None
-    url = process.stdout.readline().split()[-1].rstrip("/")
-    return process, url
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield process, process.stdout.readline().split()[-1].rstrip("/")
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_and_ends_when_told(database: Path, ending: signal.Signals) -> None:
-    process, url = start(database)
-    with process:
+    with started(database) as (process, url):
         session = connect(url, retries=2).v1.checkout.sessions.create(order())
         assert session.url == f"{url}/c/pay/{session.id}"
         began = time.monotonic()
@@ -38,8 +44,7 @@ def test_it_serves_and_ends_when_told(database: Path, ending: signal.Signals) ->
 
 
 def test_it_loses_nothing_when_killed(database: Path, receiver: Receiver) -> None:
-    process, url = start(database)
-    with process:
+    with started(database) as (process, url):
         client = connect(url, retries=2)
         client.v1.webhook_endpoints.create(
             {"url": receiver.url, "enabled_events": ["checkout.session.completed"]}
@@ -48,8 +53,6 @@ def test_it_loses_nothing_when_killed(database: Path, receiver: Receiver) -> Non
         session = client.v1.checkout.sessions.create(order(), {"idempotency_key": "co:1"})
         waiting = client.v1.checkout.sessions.create(order())
         assert session.url is not None
-        import httpx2
-
         with pytest.raises(httpx2.TimeoutException):
             httpx2.post(f"{session.url}/confirm", data=card(), timeout=0.3)
         receiver.wait_for(1)

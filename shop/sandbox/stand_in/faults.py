@@ -2,16 +2,19 @@
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, field
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from shop.sandbox.stand_in.errors import Json, StripeError
 
-KINDS = ("500", "429", "409", "reset", "timeout", "delay")
+KINDS = ("500", "429", "409", "reset", "timeout", "delay", "cut")
 ONLY_BEFORE = ("429", "409")
+ONLY_AFTER = ("cut",)  # in the middle of the answer
 LONGEST_SILENCE = 60.0
+NOTICE = 0.01  # seconds for the server to see that the connection is gone
 
 
 @dataclass
@@ -41,6 +44,8 @@ class Fault:
             raise ValueError("A fault happens before or after the commit.")
         if self.when == "after" and self.kind in ONLY_BEFORE:
             raise ValueError(f"Stripe answers {self.kind} before it does anything.")
+        if self.when == "before" and self.kind in ONLY_AFTER:
+            raise ValueError("An answer can be cut off after the commit only.")
         re.compile(self.path)
 
     def hits(self, method: str, path: str) -> bool:
@@ -87,10 +92,19 @@ def refusal(fault: Fault) -> StripeError:
 
 
 async def cut(request: Request, fault: Fault) -> Response:
-    """Close the connection without an answer: at once, or after a long silence."""
+    """Close the connection: at once, after a long silence, or in the middle of an answer."""
+    transport = request.scope["stand_in.transport"]
+    if fault.kind == "cut":
+        return StreamingResponse(_half(transport), headers={"Content-Length": "4000"})
     if fault.kind == "timeout":
         await asyncio.sleep(fault.delay or LONGEST_SILENCE)
-    transport = request.scope["stand_in.transport"]
     transport.abort()
-    await asyncio.sleep(0.01)  # let the server notice, so that it drops what is returned here
+    await asyncio.sleep(NOTICE)
     return Response(status_code=500)
+
+
+async def _half(transport: asyncio.Transport) -> AsyncIterator[bytes]:
+    """The beginning of an answer, and then nothing."""
+    yield b'{"id": '
+    transport.close()
+    await asyncio.sleep(NOTICE)

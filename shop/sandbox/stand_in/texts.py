@@ -22,7 +22,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "number": ("Kortnummer", "Card number"),
     "number_hint": ("4242 4242 4242 4242 går igenom.", "4242 4242 4242 4242 goes through."),
     "exp": ("Giltigt till", "Expiry date"),
-    "exp_hint": ("Månad och år, MM / ÅÅ", "Month and year, MM / YY"),
+    "exp_hint": ("MM / ÅÅ", "MM / YY"),
     "cvc": ("Säkerhetskod", "Security code"),
     "cvc_hint": ("Tre siffror", "Three digits"),
     "leaves": ("Du kommer till en testsida för {method}.",
