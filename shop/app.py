@@ -38,6 +38,7 @@ from shop.payments.gateway import StripeGateway
 from shop.payments.till import Till
 from shop.preferences import admin as preferences_admin
 from shop.preferences import pages as preferences_pages
+from shop.preferences.forms import language_name
 from shop.preferences.live import LivePreferences
 from shop.shipping import admin as shipping_admin
 
@@ -147,6 +148,10 @@ def surroundings(request: Request) -> dict[str, Any]:
             for other in live.current.languages
             if other != locale
         },
+        "alternates": {
+            language: urls.absolute(path, language) for language in live.current.languages
+        },
+        "language_name": language_name,
         "cart_count": read_cart(get_cookie(request, COOKIE), state.signer).count,
         "request_id": state.request_id,
         "note": request.query_params.get("note", ""),
