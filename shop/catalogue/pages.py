@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shop.cart.cookie import COOKIE, read_cart
-from shop.catalogue.models import Collection, Product, Status
+from shop.catalogue.models import Collection, Product, Status, Variant
 from shop.catalogue.queries import (
     collection_by_slug,
     collections,
@@ -32,20 +32,53 @@ NEWEST_ON_HOME = 8
 
 
 @dataclass(frozen=True)
-class ShelfItem:
-    """A product on the shelf with what can be had of it."""
+class Choice:
+    """A variant, and what can be had of it."""
 
-    product: Product
+    variant: Variant
     availability: Availability
 
     @property
     def price_amount(self) -> int:
-        return self.product.variants[0].price_amount or 0
+        return self.variant.price_amount or 0
+
+
+@dataclass(frozen=True)
+class ShelfItem:
+    """A product on the shelf with what can be had of it."""
+
+    product: Product
+    choices: list[Choice]
+
+    @property
+    def availability(self) -> Availability:
+        """What can be had of all its variants together."""
+        each = [choice.availability for choice in self.choices]
+        return Availability(
+            buyable=sum(one.buyable for one in each),
+            on_hand=sum(one.on_hand for one in each),
+            made_to_order=each[0].made_to_order,
+            withdrawn=each[0].withdrawn,
+        )
+
+    @property
+    def price_amount(self) -> int:
+        """The lowest price: with several, the page says "from"."""
+        return min(choice.price_amount for choice in self.choices)
+
+    @property
+    def several_prices(self) -> bool:
+        return len({choice.price_amount for choice in self.choices}) > 1
 
 
 def on_shelf(request: Request, db: Session, products: Sequence[Product]) -> list[ShelfItem]:
     can_be_had = availability(db, products, own_hold(request, db))
-    return [ShelfItem(product, can_be_had[product.variants[0].id]) for product in products]
+    return [
+        ShelfItem(
+            product, [Choice(variant, can_be_had[variant.id]) for variant in product.variants]
+        )
+        for product in products
+    ]
 
 
 def own_hold(request: Request, db: Session) -> Mapping[int, int]:
@@ -56,11 +89,13 @@ def own_hold(request: Request, db: Session) -> Mapping[int, int]:
 
 def home(request: Request) -> Response:
     with request.state.reads.begin() as db:
-        newest = published(db).products[:NEWEST_ON_HOME]
+        newest = on_shelf(request, db, published(db).products[: NEWEST_ON_HOME + 1])
+        featured = next((item for item in newest if item.availability.buyable), None)
         return page(
             request,
             "catalogue/home.html",
-            items=on_shelf(request, db, newest),
+            featured=featured,
+            items=[item for item in newest if item is not featured][:NEWEST_ON_HOME],
             collections=collections(db),
             text=page_text(db, "home", request.state.locale),
         )
@@ -103,11 +138,17 @@ def product(request: Request) -> Response:
             request,
             "catalogue/product.html",
             item=on_shelf(request, db, [found])[0],
+            in_cart=_in_cart(request, found),
             product=found,
             text=found.text(request.state.locale),
             postage=postage_from(db, request.state.preferences.current.country, parcel, today),
             dispatch=_dispatch(request, found, today),
         )
+
+
+def _in_cart(request: Request, found: Product) -> bool:
+    cart = read_cart(get_cookie(request, COOKIE), request.state.signer)
+    return any(variant.id in cart.quantities for variant in found.variants)
 
 
 def _dispatch(request: Request, found: Product, today: date) -> date:
