@@ -100,15 +100,21 @@ def upgrade() -> None:
         sa.Column("locale", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("message_id", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=True),
         sa.Column("rendered", sa.LargeBinary(), nullable=True),
         sa.Column("queued_at", shop.kit.db.UTCDateTime(timezone=True), nullable=False),
         sa.Column("due_at", shop.kit.db.UTCDateTime(timezone=True), nullable=False),
         sa.Column("leased_until", shop.kit.db.UTCDateTime(timezone=True), nullable=True),
         sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("trouble", sa.Text(), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("sent_at", shop.kit.db.UTCDateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
             "status IN ('queued', 'sent', 'parked')", name=op.f("ck_outbox_status_known")
+        ),
+        sa.CheckConstraint(
+            "trouble IN ('rendering', 'address', 'refused', 'put_off', 'unreachable', 'no_sender')",
+            name=op.f("ck_outbox_trouble_known"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
         sa.UniqueConstraint("kind", "subject_id", name=op.f("uq_outbox_kind_subject_id")),

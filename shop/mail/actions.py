@@ -1,6 +1,6 @@
 from datetime import datetime
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -39,9 +39,40 @@ def withdraw(db: Session, kind: str, subject_id: int) -> bool:
             Message.kind == kind,
             Message.subject_id == subject_id,
             Message.status == Status.QUEUED,
+            Message.rendered.is_(None),
             Message.tries == 0,
             Message.leased_until.is_(None),
         )
     )
     assert isinstance(result, CursorResult)  # noqa: S101 - a DELETE has a row count
     return result.rowcount == 1
+
+
+def send_again(db: Session, message_id: int, *, now: datetime) -> bool:
+    """Send a mail once more, to the byte the same: one that was sent, or was given up. One that
+    could not be written is written anew. One that waits is tried at once. Say whether it was
+    found in a state that allows this.
+    """
+    again = db.execute(
+        update(Message)
+        .where(Message.id == message_id, Message.status.in_((Status.SENT, Status.PARKED)))
+        .values(
+            status=Status.QUEUED,
+            due_at=now,
+            leased_until=None,
+            tries=0,
+            trouble=None,
+            last_error=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    sooner = db.execute(
+        update(Message)
+        .where(Message.id == message_id, Message.status == Status.QUEUED, Message.due_at > now)
+        .where(Message.trouble.is_not(None))
+        .values(due_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    assert isinstance(again, CursorResult)  # noqa: S101 - an UPDATE has a row count
+    assert isinstance(sooner, CursorResult)  # noqa: S101 - an UPDATE has a row count
+    return again.rowcount + sooner.rowcount > 0
