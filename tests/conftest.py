@@ -16,6 +16,7 @@ from shop.config import Config
 from shop.kit.clock import Clock, system_clock
 from shop.kit.db import Sessions, read_sessions, write_sessions
 from shop.kit.migrations import migrate
+from shop.owner.actions import invite_owner
 from shop.payments.gateway import API_VERSION, EVENTS, StripeGateway
 from shop.payments.till import Till
 from shop.sandbox.stand_in.server import StandInServer
@@ -179,3 +180,13 @@ def new_buyer(shop: Config) -> Iterator[Callable[[], Buyer]]:
 @pytest.fixture
 def buyer(new_buyer: Callable[[], Buyer]) -> Buyer:
     return new_buyer()
+
+
+@pytest.fixture
+def owner(shop: Config, sessions: Sessions, clock: Clock) -> Iterator[Buyer]:
+    """Return the owner of the served shop, signed in by a one-time link."""
+    with sessions.begin() as db:
+        token = invite_owner(db, "agare@example.se", now=clock())
+    with httpx2.Client(base_url=shop.base_url, timeout=30) as http:
+        assert http.post(f"/admin/sign-in/{token}").status_code == 303
+        yield Buyer(http)
