@@ -115,7 +115,7 @@ def waiting(db: Session, today: date) -> Waiting:
         select(Order.review.is_not(None), Order.dispatch_by <= today, func.count())
         .where(Order.status == Status.PAID)
         .group_by(Order.review.is_not(None), Order.dispatch_by <= today)
-    ).tuples()
+    )
     counts = {(bool(held), bool(due)): n for held, due, n in rows}
     return Waiting(
         to_send=counts.get((False, False), 0) + counts.get((False, True), 0),

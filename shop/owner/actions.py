@@ -185,7 +185,7 @@ def take_attempt(db: Session, source: str, *, known_device: bool, now: datetime)
         strangers = recent.where(SignInAttempt.known_device.is_(False))
         limits.append((strangers, ATTEMPTS_OF_STRANGERS))
     for query, limit in limits:
-        count, first = db.execute(query).tuples().one()
+        count, first = db.execute(query).one()
         if count >= limit:
             raise TooManyAttempts(first + ATTEMPTS_WINDOW)
     db.execute(delete(SignInAttempt).where(SignInAttempt.at < now - ATTEMPTS_KEPT))
