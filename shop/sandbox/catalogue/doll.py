@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from shop.sandbox.catalogue.felt import darker, lighter, patch, piece
+from shop.sandbox.catalogue.felt import darker, patch, piece
 from shop.sandbox.catalogue.geometry import both, mirror
-from shop.sandbox.catalogue.thread import Pattern, fringe, knitted, overcast, running, strands
+from shop.sandbox.catalogue.thread import Pattern, fringe, knitted, overcast, running
 
 
 class Closeup(NamedTuple):
@@ -24,7 +24,8 @@ class Doll(NamedTuple):
     back: Callable[[], str] | None = None
     closeup: Closeup | None = None
     height: float = 800
-    lean: float = 0
+    girth: float = 250
+    worn: Callable[[], str] | None = None
 
 
 def bell(foot: float, neck: float, height: float, *, belly: float = 0) -> str:
@@ -50,6 +51,10 @@ def tube(foot: float, neck: float, height: float, colour: str, *, belly: float =
 def back_seam(height: float, colour: str) -> str:
     """The seam down the middle of the back."""
     return running(f"M2 {-height} Q-3 {-height / 2} 1 -24", colour, 22, 4)
+
+
+def back_seam_of_head(top: float, bottom: float, colour: str) -> str:
+    return running(f"M1 {top} Q-4 {(top + bottom) / 2} 2 {bottom}", colour, 22, 4)
 
 
 def arms(path: str, colour: str) -> str:
@@ -90,8 +95,3 @@ def ears(path: str, colour: str, *, inner: str = "", lining: str = "") -> str:
     """Both ears from the left one, with or without a lining."""
     outer = piece(both(path), colour) + overcast(both(path), darker(colour, 0.28), 24, 11)
     return outer + (patch(both(inner), lining) if inner else "")
-
-
-def tuft(path: str, colour: str) -> str:
-    """A few loose stitches that stand for hair."""
-    return strands(path, lighter(colour, 0.1), 5)

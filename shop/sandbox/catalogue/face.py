@@ -26,6 +26,12 @@ def eyes(apart: float, y: float, r: float = 14, tilt: float = 2) -> str:
     return bead(-apart, y, r) + bead(apart - 1, y + tilt, r)
 
 
+def ringed(apart: float, y: float, r: float, colour: str) -> str:
+    """Eyes on dark felt, where a thin ring of thread keeps them visible."""
+    rings = both(ellipse(-apart, y, r + 4, r + 4))
+    return strands(rings, colour, 3.2) + eyes(apart, y, r, 0)
+
+
 def brows(apart: float, y: float, colour: str, lift: float = 8, width: float = 34) -> str:
     half = width / 2
     line = f"M{apart - half} {y} Q{apart} {y - lift} {apart + half} {y + lift * 0.5}"

@@ -50,7 +50,7 @@ def _felt_filter(felt: Felt, seed: int, relief: float) -> str:
  <feComposite in="light" in2="shape" operator="in" result="lit"/>
  <feBlend in="lit" in2="shape" mode="multiply" result="grain"/>
  <feTurbulence type="fractalNoise" baseFrequency=".02 .028" numOctaves="2" seed="{seed + 8}"/>
- <feColorMatrix values="0 0 0 0 .16 0 0 0 0 .08 0 0 0 0 .03 .75 0 0 0 -.31" result="cloud"/>
+ <feColorMatrix values="0 0 0 0 .16 0 0 0 0 .08 0 0 0 0 .03 .42 0 0 0 -.18" result="cloud"/>
  <feComposite in="cloud" in2="shape" operator="in" result="mottle"/>
  <feGaussianBlur in="shape" stdDeviation="{felt.rim}" result="soft"/>
  <feOffset in="soft" dx="-{felt.rim * 0.8}" dy="-{felt.rim * 0.9}"/>
@@ -100,6 +100,20 @@ _SMOOTH = """
  <feMerge><feMergeNode in="cast"/><feMergeNode in="SourceGraphic"/><feMergeNode in="shade"/>
   <feMergeNode in="shine"/></feMerge>
 </filter>
+<filter id="lift" x="-20%" y="-20%" width="150%" height="150%" color-interpolation-filters="sRGB">
+ <feGaussianBlur in="SourceAlpha" stdDeviation="9"/><feOffset dx="9" dy="13"/>
+ <feColorMatrix values="0 0 0 0 .2 0 0 0 0 .11 0 0 0 0 .05 0 0 0 .42 0" result="cast"/>
+ <feMerge><feMergeNode in="cast"/><feMergeNode in="SourceGraphic"/></feMerge>
+</filter>
+<filter id="wood" x="0" y="0" width="100%" height="100%" color-interpolation-filters="sRGB">
+ <feTurbulence type="fractalNoise" baseFrequency=".0028 .07" numOctaves="3" seed="12"/>
+ <feColorMatrix values="0 0 0 0 .45 0 0 0 0 .28 0 0 0 0 .13 .8 0 0 0 -.3"/>
+ <feComposite operator="in" in2="SourceGraphic" result="grain"/>
+ <feMerge><feMergeNode in="SourceGraphic"/><feMergeNode in="grain"/></feMerge>
+</filter>
+<linearGradient id="steel" x1="0" y1="0" x2="1" y2="0">
+ <stop offset="0" stop-color="#f3f4f3"/><stop offset=".5" stop-color="#b9bec0"/>
+ <stop offset="1" stop-color="#868d90"/></linearGradient>
 <filter id="blur" x="-40%" y="-60%" width="180%" height="220%"><feGaussianBlur stdDeviation="20"/>
 </filter>
 <filter id="haze" x="-40%" y="-60%" width="180%" height="220%"><feGaussianBlur stdDeviation="7"/>
@@ -118,7 +132,7 @@ _SMOOTH = """
  <stop offset="1" stop-color="#7a5518"/></radialGradient>"""
 
 
-def definitions(seed: int, relief: float = 2) -> str:
+def definitions(seed: int, relief: float = 1.7) -> str:
     """Every filter and gradient that the drawings name; close by, felt needs less *relief*."""
     felts = "".join(_felt_filter(felt, seed + 13 * i, relief) for i, felt in enumerate(_FELTS))
     return f"<defs>{felts}{_SMOOTH}</defs>"
@@ -137,6 +151,11 @@ def patch(path: str, colour: str) -> str:
 def snippet(path: str, colour: str) -> str:
     """A piece so small that only its edge shows what it is made of."""
     return piece(path, colour, "small")
+
+
+def lifted(content: str) -> str:
+    """Something that lies on the table and throws a shadow there."""
+    return f'<g filter="url(#lift)">{content}</g>'
 
 
 def ground_shadow(x: float, y: float, width: float) -> str:

@@ -6,49 +6,42 @@ from shop.sandbox.catalogue.doll import (
     Doll,
     arms,
     back_seam,
+    back_seam_of_head,
     ears,
     hem,
     scarf,
     scarf_behind,
     tube,
 )
-from shop.sandbox.catalogue.face import brows, cheeks, eyes, mouth, nose, whiskers
-from shop.sandbox.catalogue.felt import darker, lighter, mixed, patch, piece, snippet
-from shop.sandbox.catalogue.geometry import both, ellipse, jitter, mirror, moved, smooth
-from shop.sandbox.catalogue.thread import (
-    blanket,
-    jersey,
-    knitted,
-    overcast,
-    plain,
-    running,
-    strands,
-)
+from shop.sandbox.catalogue.face import brows, cheeks, eyes, mouth, nose, ringed
+from shop.sandbox.catalogue.felt import darker, lighter, patch, piece, snippet
+from shop.sandbox.catalogue.geometry import both, ellipse, mirror
+from shop.sandbox.catalogue.thread import jersey, knitted, overcast, plain, running, strands
 
-RUST, CREAM, SOOT = "#bf5f2b", "#f1e4d0", "#4a3027"
+RUST, CREAM, SOOT = "#bf5f2b", "#f6ebd8", "#4a3027"
 
-_FOX_TAIL = (
+FOX_TAIL = (
     "M60 -70 C150 -40 246 -92 262 -190 C270 -246 300 -270 288 -330 C246 -342 202 -310 180 -250"
     " C160 -196 130 -150 66 -146 Z"
 )
-_FOX_TIP = (
+FOX_TIP = (
     "M288 -330 C246 -342 206 -314 184 -262 L206 -276 L222 -244 L244 -262 L268 -226 C276 -262 "
     "298 -280 288 -330 Z"
 )
-_FOX_HEAD = (
+FOX_HEAD = (
     "M0 -318 C-64 -326 -132 -372 -206 -436 C-198 -530 -172 -610 -106 -650 C-60 -674 60 "
     "-674 106 -650"
     " C172 -592 196 -520 206 -436 C132 -372 64 -326 0 -318 Z"
 )
-_FOX_EAR = (
+FOX_EAR = (
     "M-178 -540 C-196 -640 -196 -730 -186 -800 C-130 -770 -74 -710 -44 -636 C-80 -600 -130 "
     "-570 -178 -540 Z"
 )
-_FOX_LINING = (
+FOX_LINING = (
     "M-158 -612 C-168 -660 -170 -706 -166 -744 C-132 -722 -104 -690 -84 -648 C-106 -630 -130 "
     "-620 -158 -612 Z"
 )
-_FOX_CHEEK = (
+FOX_CHEEK = (
     "M-196 -434 C-150 -462 -92 -468 -58 -440 C-36 -420 -24 -402 -2 -396 L-2 -330"
     " C-64 -338 -126 -378 -196 -434 Z"
 )
@@ -70,20 +63,20 @@ def _fox_tail(path: str, tip: str) -> str:
 def fox() -> str:
     chest = "M-58 -330 C-74 -250 -60 -150 0 -110 C60 -150 76 -250 58 -330 Z"
     return (
-        _fox_tail(_FOX_TAIL, _FOX_TIP)
+        _fox_tail(FOX_TAIL, FOX_TIP)
         + tube(112, 84, 390, RUST)
         + patch(chest, CREAM)
         + overcast(chest, "#cdb99c", 22, 11)
         + hem(112, CREAM)
         + arms(STUB, SOOT)
         + scarf(_fox_scarf)
-        + ears(_FOX_EAR, RUST, inner=_FOX_LINING, lining=SOOT)
-        + piece(_FOX_HEAD, RUST)
-        + overcast(_FOX_HEAD, darker(RUST, 0.28), 24, 11)
-        + patch(both(_FOX_CHEEK), CREAM)
-        + overcast(both(_FOX_CHEEK), "#cdb99c", 22, 10)
+        + ears(FOX_EAR, RUST, inner=FOX_LINING, lining=SOOT)
+        + piece(FOX_HEAD, RUST)
+        + overcast(FOX_HEAD, darker(RUST, 0.28), 24, 11)
+        + patch(both(FOX_CHEEK), CREAM)
+        + overcast(both(FOX_CHEEK), "#cdb99c", 22, 10)
         + running("M0 -664 L0 -540", darker(RUST, 0.25), 22, 4)
-        + eyes(80, -490)
+        + eyes(80, -490, tilt=5)
         + brows(84, -530, SOOT)
         + nose(0, -396)
         + mouth(0, -378, 26, 12)
@@ -96,179 +89,234 @@ def fox_back() -> str:
         + back_seam(360, darker(RUST))
         + hem(112, CREAM)
         + arms(STUB, SOOT)
-        + ears(_FOX_EAR, RUST)
-        + piece(_FOX_HEAD, RUST)
-        + overcast(_FOX_HEAD, darker(RUST, 0.28), 24, 11)
+        + ears(FOX_EAR, RUST)
+        + piece(FOX_HEAD, RUST)
+        + overcast(FOX_HEAD, darker(RUST, 0.28), 24, 11)
         + scarf_behind(_fox_scarf)
-        + _fox_tail(mirror(_FOX_TAIL), mirror(_FOX_TIP))
+        + _fox_tail(mirror(FOX_TAIL), mirror(FOX_TIP))
     )
 
 
-HARE, HARE_PALE, MUSTARD = "#b08d6c", "#f3e8d6", "#c2932f"
+BEAR, BEAR_PALE, PINE = "#7d5233", "#d7b58c", "#3d6650"
 
-_HARE_HEAD = (
-    "M0 -326 C-80 -326 -160 -356 -168 -430 C-174 -510 -130 -606 -66 -632 C-26 -646 26 -646 66 -632"
-    " C130 -606 174 -510 168 -430 C160 -356 80 -326 0 -326 Z"
+_BEAR_HEAD = (
+    "M0 -316 C-96 -316 -196 -348 -200 -440 C-202 -540 -120 -612 0 -614"
+    " C120 -612 202 -540 200 -440 C196 -348 96 -316 0 -316 Z"
 )
-_HARE_EAR = "M-96 -600 C-150 -690 -160 -830 -112 -920 C-58 -880 -24 -740 -30 -620 Z"
-_HARE_LINING = "M-92 -640 C-126 -710 -132 -800 -110 -868 C-76 -830 -54 -740 -56 -646 Z"
-_HARE_FOLDED = "M28 -616 C30 -700 52 -780 104 -806 C124 -768 122 -680 98 -594 Z"
-_HARE_FLAP = (
-    "M84 -802 C120 -836 196 -810 214 -716 C218 -690 206 -664 196 -648 C168 -702 134 -750 84 -802 Z"
+_BEAR_JERSEY = (
+    "M-118 -356 C-150 -270 -158 -170 -154 -70 Q0 -38 154 -70 C158 -170 150 -270 118 -356"
+    " Q0 -318 -118 -356 Z"
 )
-_HARE_JERSEY = (
-    "M-88 -350 C-112 -260 -122 -170 -124 -74 Q0 -44 124 -74 C122 -170 112 -260 88 -350"
-    " Q0 -312 -88 -350 Z"
+_BEAR_SLEEVE = (
+    "M-108 -330 C-160 -330 -206 -268 -212 -208 L-152 -190 C-140 -226 -120 -250 -96 -262 Z"
 )
-
-
-def _hare_wool(row: int, column: int) -> str:
-    if row in (14, 17) or (row in (15, 16) and (column + row) % 2):
-        return HARE_PALE
-    return MUSTARD
-
-
-def _hare_ears() -> str:
-    return (
-        piece(_HARE_EAR, HARE)
-        + overcast(_HARE_EAR, darker(HARE), 24, 11)
-        + patch(_HARE_LINING, "#cf9c86")
-        + piece(_HARE_FOLDED, HARE)
-        + patch(_HARE_FLAP, darker(HARE, 0.1))
-        + overcast(_HARE_FLAP, darker(HARE, 0.4), 22, 10)
-    )
-
-
-def _hare_ears_behind() -> str:
-    ear, folded = mirror(_HARE_EAR), mirror(_HARE_FOLDED)
-    return (
-        patch(mirror(_HARE_FLAP), darker(HARE, 0.1))
-        + piece(ear, HARE)
-        + overcast(ear, darker(HARE), 24, 11)
-        + piece(folded, HARE)
-        + overcast(folded, darker(HARE), 24, 11)
-    )
-
-
-def _hare_body() -> str:
-    sleeve = "M-84 -318 C-124 -318 -160 -262 -168 -214 L-116 -196 C-104 -226 -88 -246 -74 -258 Z"
-    paw = "M-166 -222 C-182 -180 -160 -158 -136 -166 C-118 -172 -112 -190 -116 -206 Z"
-    return (
-        tube(116, 84, 390, HARE)
-        + hem(116, HARE_PALE, 28)
-        + jersey(_HARE_JERSEY, 18, _hare_wool)
-        + snippet(both(paw), HARE_PALE)
-        + jersey(sleeve, 26, plain(MUSTARD))
-        + jersey(mirror(sleeve), 26, plain(MUSTARD))
-    )
-
-
-def hare() -> str:
-    muzzle = (
-        "M0 -444 C-36 -470 -84 -440 -80 -396 C-76 -356 -30 -350 0 -352 C30 -350 76 -356 80 "
-        "-396 C84 -440 36 -470 0 -444 Z"
-    )
-    return (
-        _hare_body()
-        + _hare_ears()
-        + piece(_HARE_HEAD, HARE)
-        + overcast(_HARE_HEAD, darker(HARE, 0.3), 24, 11)
-        + patch(muzzle, HARE_PALE)
-        + overcast(muzzle, "#c9b79c", 20, 9)
-        + cheeks(116, -436)
-        + eyes(80, -506, 15)
-        + nose(0, -440, 0.72, "#8a5145")
-        + mouth(0, -424, 24, 22)
-        + whiskers(70, -400, "#7b6550", 66)
-        + knitted("M-92 -338 C-50 -300 50 -298 92 -336", 2, plain(lighter(MUSTARD, 0.1)), 14)
-    )
-
-
-def hare_back() -> str:
-    scut = smooth(
-        [(-40, -120), (-20, -156), (22, -158), (46, -124), (36, -84), (0, -70), (-36, -84)],
-        closed=True,
-    )
-    return (
-        _hare_body()
-        + _hare_ears_behind()
-        + piece(_HARE_HEAD, HARE)
-        + overcast(_HARE_HEAD, darker(HARE, 0.3), 24, 11)
-        + knitted("M-92 -344 C-50 -312 50 -310 92 -342", 2, plain(lighter(MUSTARD, 0.1)), 14)
-        + patch(scut, HARE_PALE)
-        + overcast(scut, "#c9b79c", 18, 14)
-    )
-
-
-SLATE, MIST, OCHRE = "#5f7180", "#ece3d3", "#c98a2e"
-
-_OWL_BODY = (
-    "M-118 -10 C-170 -120 -190 -260 -184 -400 C-182 -480 -186 -600 -200 -716 C-150 -690 -110 -650"
-    " -70 -640 C-24 -630 24 -630 70 -640 C110 -650 150 -690 200 -716 C186 -600 182 -480 184 -400"
-    " C190 -260 170 -120 118 -10 Q0 26 -118 -10 Z"
-)
-_OWL_WING = (
-    "M-150 -410 C-214 -370 -236 -240 -196 -110 C-150 -140 -104 -230 -100 -340 C-104 -380 -126 "
-    "-404 -150 -410 Z"
-)
-_OWL_FACE = (
-    "M0 -586 C-30 -640 -150 -640 -162 -530 C-170 -440 -80 -390 0 -396 C80 -390 170 -440 162 -530"
-    " C150 -640 30 -640 0 -586 Z"
+_BEAR_PAW = "M-214 -216 C-228 -168 -200 -146 -172 -156 C-154 -164 -150 -184 -152 -200 Z"
+# the yoke from the neck down: c cream, r rust, anything else the jumper's own green
+_YOKE = (
+    *("......",) * 5,
+    "c.c.c.",
+    ".c.c.c",
+    "cccccc",
+    "c.rr.c",
+    "crrrrc",
+    "c.rr.c",
+    "cccccc",
+    ".c.c.c",
 )
 
 
-def _feathers(rows: tuple[tuple[int, int], ...]) -> str:
-    """Rows of tongue-shaped feathers, the lowest sewn on first."""
-    tongue = "M-27 -34 L27 -34 L27 0 C27 26 12 36 0 38 C-12 36 -27 26 -27 0 Z"
-    parts = []
-    for row, (y, count) in enumerate(rows):
-        for i in range(count):
-            x = (i - (count - 1) / 2) * 50
-            shape = moved(tongue, x, y, 1, jitter(row * 5 + i, 7))
-            tone = mixed(MIST, "#9fb0ba", 0.2 + 0.5 * ((row + i) % 2))
-            parts.append(patch(shape, tone))
-            parts.append(strands(f"M{x} {y - 4} L{x + jitter(i, 6)} {y + 20}", SLATE, 3))
-    return "".join(parts)
+def _bear_wool(row: int, column: int) -> str:
+    mark = _YOKE[row][column % 6] if row < len(_YOKE) else "."
+    return {"c": "#efe6d4", "r": "#a2472f", ".": PINE}[mark]
 
 
-def owl() -> str:
-    beak = "M-22 -500 Q0 -516 22 -500 Q16 -450 0 -430 Q-16 -450 -22 -500 Z"
-    foot = "M-62 -22 L-74 4 M-62 -22 L-60 10 M-62 -22 L-46 8"
+def _bear_body() -> str:
     return (
-        piece(_OWL_BODY, SLATE)
-        + overcast(_OWL_BODY, darker(SLATE, 0.35), 24, 12)
-        + _feathers(((-112, 3), (-178, 4), (-244, 5), (-310, 4)))
-        + hem(112, MIST, 44)
-        + patch(both(_OWL_WING), darker(SLATE, 0.18))
-        + blanket(both(_OWL_WING), MIST, 26, 14)
-        + patch(_OWL_FACE, MIST)
-        + overcast(_OWL_FACE, "#b9a98f", 22, 11)
-        + "".join(
-            patch(ellipse(x, y, 50, 50), OCHRE) + overcast(ellipse(x, y, 50, 50), "#8d5c17", 16, 9)
-            for x, y in ((-82, -516), (81, -514))
-        )
-        + eyes(82, -516, 27)
-        + patch(beak, "#8a5a26")
-        + strands(both(foot), OCHRE, 8)
+        tube(144, 112, 390, BEAR, belly=6)
+        + hem(144, BEAR_PALE, 30)
+        + snippet(both(_BEAR_PAW), BEAR)
+        + jersey(_BEAR_SLEEVE, 34, plain(PINE))
+        + jersey(mirror(_BEAR_SLEEVE), 34, plain(PINE))
+        + jersey(_BEAR_JERSEY, 24, _bear_wool)
     )
 
 
-def owl_back() -> str:
-    tail = "M-62 -120 C-70 -60 -50 0 0 44 C50 0 70 -60 62 -120 Z"
-    back_wing = "M-40 -420 C-150 -420 -222 -330 -206 -130 C-150 -120 -60 -220 -24 -380 Z"
+def _bear_ears(lining: str) -> str:
+    ear = ellipse(-146, -572, 58, 56, -20)
+    inner = ellipse(-142, -566, 31, 29, -20)
+    return ears(ear, BEAR, inner=inner, lining=lining)
+
+
+def _bear_collar() -> str:
+    return knitted("M-112 -338 C-60 -292 60 -290 112 -336", 2, plain(lighter(PINE, 0.1)), 15)
+
+
+def bear() -> str:
+    muzzle = ellipse(0, -410, 88, 66)
     return (
-        piece(_OWL_BODY, SLATE)
-        + overcast(_OWL_BODY, darker(SLATE, 0.35), 24, 12)
-        + back_seam(620, darker(SLATE, 0.4))
-        + patch(tail, darker(SLATE, 0.3))
-        + overcast(tail, MIST, 22, 11)
-        + patch(both(back_wing), darker(SLATE, 0.18))
-        + blanket(both(back_wing), MIST, 26, 14)
+        _bear_body()
+        + _bear_ears(BEAR_PALE)
+        + piece(_BEAR_HEAD, BEAR)
+        + overcast(_BEAR_HEAD, darker(BEAR, 0.4), 24, 11)
+        + patch(muzzle, BEAR_PALE)
+        + overcast(muzzle, "#a98458", 21, 10)
+        + cheeks(132, -428)
+        + eyes(84, -492, 14)
+        + brows(86, -526, darker(BEAR, 0.5), 6, 30)
+        + nose(0, -440, 1.05)
+        + mouth(0, -420, 30, 20)
+        + _bear_collar()
+    )
+
+
+def bear_back() -> str:
+    tail = ellipse(0, -96, 40, 34)
+    return (
+        _bear_body()
+        + _bear_ears(darker(BEAR, 0.1))
+        + piece(_BEAR_HEAD, BEAR)
+        + overcast(_BEAR_HEAD, darker(BEAR, 0.4), 24, 11)
+        + back_seam_of_head(-600, -340, darker(BEAR, 0.4))
+        + _bear_collar()
+        + patch(tail, BEAR)
+        + overcast(tail, darker(BEAR, 0.45), 18, 12)
+    )
+
+
+BARK, MUZZLE, ANTLER = "#5e4434", "#8b6b54", "#d8c09a"
+
+_MOOSE_HEAD = (
+    "M0 -352 C-76 -352 -134 -384 -134 -446 C-134 -500 -100 -540 -96 -590 C-94 -650 -66 -690 0 -692"
+    " C66 -690 94 -650 96 -590 C100 -540 134 -500 134 -446 C134 -384 76 -352 0 -352 Z"
+)
+_MOOSE_MUZZLE = (
+    "M0 -346 C-80 -346 -142 -380 -140 -444 C-138 -498 -84 -520 0 -520 C84 -520 138 -498 140 -444"
+    " C142 -380 80 -346 0 -346 Z"
+)
+_MOOSE_EAR = "M-78 -640 C-120 -668 -190 -650 -226 -590 C-180 -566 -116 -570 -84 -598 Z"
+_MOOSE_EAR_LINING = "M-100 -628 C-136 -642 -176 -630 -200 -596 C-170 -586 -130 -588 -104 -606 Z"
+_MOOSE_ANTLER = (
+    "M-40 -664 C-84 -672 -120 -688 -150 -716 C-210 -700 -280 -712 -316 -760 C-326 -774 -316 -788"
+    " -300 -780 C-288 -772 -276 -768 -264 -772 C-284 -800 -302 -830 -302 -868 C-300 -884 -282 -886"
+    " -276 -870 C-266 -842 -250 -822 -230 -810 C-236 -842 -234 -882 -216 -906 C-206 -918 -190 -910"
+    " -192 -894 C-196 -862 -188 -836 -170 -818 C-160 -848 -142 -868 -120 -876 C-106 -880 -98 -866"
+    " -108 -854 C-130 -826 -134 -790 -122 -764 C-104 -740 -70 -730 -30 -716 Z"
+)
+
+
+def _moose_scarf(row: int, column: int) -> str:
+    return "#efe3d0" if row % 8 == 0 and column % 2 else "#9c3a2c"
+
+
+def _moose_head(colour: str) -> str:
+    antlers = piece(both(_MOOSE_ANTLER), ANTLER) + overcast(both(_MOOSE_ANTLER), "#9d8258", 22, 10)
+    return (
+        antlers
+        + piece(both(_MOOSE_EAR), BARK)
+        + patch(both(_MOOSE_EAR_LINING), colour)
+        + piece(_MOOSE_HEAD, BARK)
+        + overcast(_MOOSE_HEAD, darker(BARK, 0.5), 24, 11)
+    )
+
+
+def moose() -> str:
+    nostril = "M-66 -452 C-62 -476 -34 -478 -32 -456"
+    return (
+        tube(116, 84, 400, BARK)
+        + hem(116, ANTLER)
+        + arms(STUB, darker(BARK, 0.25))
+        + scarf(_moose_scarf, -352)
+        + _moose_head("#8d6a58")
+        + patch(_MOOSE_MUZZLE, MUZZLE)
+        + overcast(_MOOSE_MUZZLE, darker(MUZZLE, 0.35), 22, 10)
+        + eyes(58, -582, 14)
+        + brows(60, -612, darker(BARK, 0.5), 7, 30)
+        + strands(both(nostril), "#2f211a", 7)
+        + strands("M-62 -398 Q-8 -374 66 -404", "#2f211a", 5)
+        + strands("M-20 -676 L-10 -644 M0 -684 L2 -646 M22 -676 L14 -644", "#3f2c20", 5)
+    )
+
+
+def moose_back() -> str:
+    tail = "M-26 -128 C-34 -90 -24 -58 0 -44 C24 -58 34 -90 26 -128 Z"
+    return (
+        tube(116, 84, 400, BARK)
+        + back_seam(370, darker(BARK, 0.5))
+        + hem(116, ANTLER)
+        + arms(STUB, darker(BARK, 0.25))
+        + _moose_head(darker(BARK, 0.1))
+        + scarf_behind(_moose_scarf)
+        + patch(tail, darker(BARK, 0.2))
+        + overcast(tail, darker(BARK, 0.6), 18, 10)
+    )
+
+
+BADGER, BADGER_BLACK, BADGER_WHITE = "#83807a", "#33302e", "#f2ebdf"
+
+_BADGER_HEAD = (
+    "M0 -316 C-54 -316 -84 -344 -128 -376 C-186 -404 -204 -470 -182 -536 C-156 -606 -84 -640 0 -640"
+    " C84 -640 156 -606 182 -536 C204 -470 186 -404 128 -376 C84 -344 54 -316 0 -316 Z"
+)
+_BADGER_STRIPE = (
+    "M-66 -632 C-62 -560 -44 -460 -22 -398 C-30 -374 -54 -362 -78 -364 C-104 -420 -136 -510"
+    " -150 -594 C-126 -616 -96 -628 -66 -632 Z"
+)
+
+
+def _badger_scarf(row: int, _column: int) -> str:
+    return "#d2a23c" if row // 4 % 2 else "#46535c"
+
+
+def _badger_ears() -> str:
+    return "".join(
+        patch(ellipse(x, -588, 42, 40), BADGER_BLACK)
+        + snippet(ellipse(x * 1.03, -604, 25, 17, x * 0.2), BADGER_WHITE)
+        for x in (-152, 152)
+    )
+
+
+def badger() -> str:
+    bib = "M-70 -330 C-84 -240 -70 -150 0 -116 C70 -150 84 -240 70 -330 Z"
+    return (
+        tube(120, 90, 390, BADGER, belly=4)
+        + patch(bib, BADGER_BLACK)
+        + overcast(bib, "#6d6964", 22, 11)
+        + hem(120, BADGER_WHITE)
+        + arms(STUB, BADGER_BLACK)
+        + scarf(_badger_scarf)
+        + _badger_ears()
+        + piece(_BADGER_HEAD, BADGER_WHITE)
+        + overcast(_BADGER_HEAD, "#bdb19e", 24, 11)
+        + patch(both(_BADGER_STRIPE), BADGER_BLACK)
+        + overcast(both(_BADGER_STRIPE), BADGER_WHITE, 24, 10)
+        + ringed(84, -484, 14, "#a39a8e")
+        + nose(0, -372, 1.15)
+        + mouth(0, -354, 24, 10)
+    )
+
+
+def badger_back() -> str:
+    stripe = "M-118 -620 C-110 -540 -96 -440 -70 -340 L-30 -334 C-44 -440 -52 -540 -46 -636 Z"
+    tail = "M-30 -130 C-52 -80 -40 -30 4 -6 C40 -36 44 -84 30 -130 Z"
+    return (
+        tube(120, 90, 390, BADGER, belly=4)
+        + back_seam(370, darker(BADGER, 0.5))
+        + hem(120, BADGER_WHITE)
+        + arms(STUB, BADGER_BLACK)
+        + _badger_ears()
+        + piece(_BADGER_HEAD, BADGER_WHITE)
+        + overcast(_BADGER_HEAD, "#bdb19e", 24, 11)
+        + patch(both(stripe), BADGER_BLACK)
+        + overcast(both(stripe), BADGER_WHITE, 24, 10)
+        + scarf_behind(_badger_scarf)
+        + patch(tail, "#d8d0c2")
+        + overcast(tail, "#8f877a", 20, 11)
     )
 
 
 DOLLS = (
     Doll("raven-ragnar", fox, fox_back, Closeup(0, -430, 430)),
-    Doll("haren-hilma", hare, hare_back, Closeup(0, -400, 430), height=920),
-    Doll("ugglan-ulla", owl, owl_back, Closeup(0, -400, 430), height=720),
+    Doll("bjornen-bodil", bear, bear_back, Closeup(0, -290, 400), height=650, girth=310),
+    Doll("algen-algot", moose, moose_back, Closeup(0, -500, 420), height=915),
+    Doll("gravlingen-greta", badger, badger_back, height=650),
 )

@@ -161,3 +161,12 @@ def _along(lines: list[list[Point]], pace: float) -> Iterator[Step]:
                 yield Step(Point(a.x + along.x * left, a.y + along.y * left), along)
                 left += pace
             left -= length
+
+
+def contains(outline: list[Point], x: float, y: float) -> bool:
+    """Whether (x, y) lies within a closed line."""
+    crossings = 0
+    for a, b in pairwise(outline):
+        if (a.y > y) != (b.y > y) and x < a.x + (b.x - a.x) * (y - a.y) / (b.y - a.y):
+            crossings += 1
+    return crossings % 2 == 1

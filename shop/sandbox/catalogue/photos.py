@@ -3,19 +3,22 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from shop.sandbox.catalogue import forest
+from shop.sandbox.catalogue import birds, folk, forest, sea, workshop, yard
 from shop.sandbox.catalogue.doll import Doll
 from shop.sandbox.catalogue.felt import PAPER, definitions, ground_shadow, group
-from shop.sandbox.catalogue.hand import FINGER_X, FINGER_Y, hand
+from shop.sandbox.catalogue.hand import FINGER_Y, finger_x, hand
+from shop.sandbox.catalogue.portrait import maker
 from shop.sandbox.catalogue.thread import Pattern, plain
+from shop.sandbox.catalogue.workshop import table
 
 SIDE = 1200
-_FLOOR = 1070
 _TALLEST = 900
+_WIDEST = 640
+_LARGEST = 1.36
 _HAND_SHARE = 0.76  # of a doll's own size: a finger tube of 23 units round a finger of 18
 _SEEDS = 5
 
-DOLLS = (*forest.DOLLS,)
+DOLLS = (*forest.DOLLS, *yard.DOLLS, *birds.DOLLS, *sea.DOLLS, *folk.DOLLS)
 
 _CUFFS: tuple[Pattern, ...] = (plain("#6b7f86"), plain("#8d3b2e"), plain("#b9a98f"))
 
@@ -29,7 +32,7 @@ class Photo(NamedTuple):
 
 
 def sheet(
-    content: str, seed: int, width: int = SIDE, height: int = SIDE, *, relief: float = 2
+    content: str, seed: int, width: int = SIDE, height: int = SIDE, *, relief: float = 1.7
 ) -> str:
     """Warm paper, *content*, and the word that says what it is."""
     area = f'width="{width}" height="{height}"'
@@ -45,13 +48,14 @@ def sheet(
 
 
 def _scale(doll: Doll) -> float:
-    return min(1.16, _TALLEST / doll.height)
+    return min(_LARGEST, _TALLEST / doll.height, _WIDEST / doll.girth)
 
 
 def _standing(doll: Doll, drawing: str, seed: int) -> str:
     scale = _scale(doll)
-    shadow = ground_shadow(SIDE / 2, _FLOOR, 250 * scale)
-    return sheet(shadow + group(drawing, SIDE / 2, _FLOOR, scale, doll.lean), seed)
+    floor = SIDE / 2 + doll.height * scale / 2 + 12
+    shadow = ground_shadow(SIDE / 2, floor, doll.girth * scale)
+    return sheet(shadow + group(drawing, SIDE / 2, floor, scale), seed)
 
 
 def front(doll: Doll, seed: int) -> str:
@@ -70,20 +74,28 @@ def detail(doll: Doll, seed: int) -> str:
         return front(doll, seed)
     scale = SIDE / cut.side
     x, y = SIDE / 2 - cut.x * scale, SIDE / 2 - cut.y * scale
-    return sheet(group(doll.front(), x, y, scale, doll.lean), seed, relief=1.1)
+    return sheet(group(doll.front(), x, y, scale), seed, relief=1.1)
 
 
 def on_finger(doll: Doll, seed: int) -> str:
     share = min(_HAND_SHARE, 650 / doll.height)
-    worn = group(doll.front(), FINGER_X, FINGER_Y, share, 2 + seed % 3)
-    scene = hand(_CUFFS[seed % len(_CUFFS)]) + worn
-    return sheet(scene, seed)
+    left = seed % 2 == 0
+    lean = -3 if left else 2
+    worn = group((doll.worn or doll.front)(), finger_x(left=left), FINGER_Y, share, lean)
+    return sheet(hand(_CUFFS[seed % len(_CUFFS)], left=left) + worn, seed)
 
 
 def photos() -> Iterator[Photo]:
     """Every picture of the catalogue."""
     for i, doll in enumerate(DOLLS):
         yield from _of(doll, i * _SEEDS + 7)
+    yield Photo("portrait", lambda: sheet(maker(), 3, relief=1.2))
+    yield Photo(
+        "workshop",
+        lambda: sheet(table(), 5, workshop.WIDTH, workshop.HEIGHT),
+        workshop.WIDTH,
+        workshop.HEIGHT,
+    )
 
 
 def _of(doll: Doll, seed: int) -> Iterator[Photo]:
