@@ -19,4 +19,4 @@ def markdown(text: str) -> str:
 
 def as_markdown(text: str) -> str:
     """Return *text* in one line, as Markdown that says just that: "*" is a star, "|" a stroke."""
-    return _SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
+    return _SPECIAL.sub(r"\\\g<0>", re.sub(r"[ \t\r\n]+", " ", text).strip())

@@ -17,6 +17,9 @@ from shop.kit.i18n import gettext as _
 from shop.kit.i18n import speaking
 from shop.kit.routing import OWNER, Get, Post
 from shop.kit.templating import page
+from shop.mail.errors import MailError
+from shop.mail.senders import make_sender
+from shop.mail.trial import send_trial
 from shop.orders.queries import any_order
 from shop.owner.actions import write_audit
 from shop.preferences.actions import set_preferences, write_page, write_starting_texts
@@ -191,7 +194,6 @@ def show_texts(request: Request) -> Response:
         "preferences/texts.html",
         texts=texts,
         notes=notes_before_opening(request.state.locale),
-        language_name=language_name,
     )
 
 
@@ -255,6 +257,28 @@ def _public_path(slug: str) -> str:
 
 
 def show_going_live(request: Request) -> Response:
+    return _going_live_page(request)
+
+
+def send_test_mail(request: Request, form: FormData) -> Response:  # noqa: ARG001 - one button
+    """Send the owner a mail now, and say in the mail server's words why if that fails."""
+    state = request.state
+    config, recipient = state.config, state.owner.email
+    try:
+        send_trial(
+            make_sender(config.smtp_url, config.mail_folder, config.base_url),
+            recipient,
+            state.preferences.current,
+            base_url=config.base_url,
+            locale=state.locale,
+            now=state.till.now(),
+        )
+    except (MailError, ValueError) as error:
+        return _going_live_page(request, mail_problem=str(error), status=502)
+    return RedirectResponse("/admin/going-live?note=test-mail-sent", status_code=303)
+
+
+def _going_live_page(request: Request, *, mail_problem: str = "", status: int = 200) -> Response:
     state = request.state
     stripe = ask_stripe(state.till.gateway)  # before any transaction: it waits for the network
     with state.reads.begin() as db:
@@ -265,7 +289,14 @@ def show_going_live(request: Request) -> Response:
             stripe,
             today=local_day(state.till.now()),
         )
-    return page(request, "preferences/going_live.html", lines=lines)
+    return page(
+        request,
+        "preferences/going_live.html",
+        status=status,
+        lines=lines,
+        mail_problem=mail_problem,
+        recipient=state.owner.email,
+    )
 
 
 routes = [
@@ -284,4 +315,5 @@ routes = [
     Get("/admin/texts/{slug}/{locale}", show_text, access=OWNER),
     Post("/admin/texts/{slug}/{locale}", save_text, access=OWNER, body_limit=TEXT_LIMIT),
     Get("/admin/going-live", show_going_live, access=OWNER, pool="stripe"),
+    Post("/admin/going-live/test-mail", send_test_mail, access=OWNER, pool="stripe"),
 ]

@@ -63,6 +63,11 @@ def language_name(code: str) -> str:
     return name[0].upper() + name[1:]
 
 
+def locales_for(now: Preferences) -> list[str]:
+    """Return every language that the program speaks, the shop's own first."""
+    return sorted(known_locales(), key=[*now.languages, *known_locales()].index)
+
+
 class SectionForm(ShopForm):
     """One part of the settings."""
 
@@ -92,7 +97,7 @@ class ShopSettings(SectionForm):
                 **{f"tagline_{code}": line for code, line in (now.tagline or {}).items()},
             },
         )
-        choices = [(code, language_name(code)) for code in known_locales()]
+        choices = [(code, language_name(code)) for code in locales_for(now)]
         for field in (self.default_language, self.languages, self.owner_language):
             field.choices = choices
         self._before = now
@@ -101,7 +106,7 @@ class ShopSettings(SectionForm):
     @property
     def taglines(self) -> list[Field]:
         """Return the tagline's fields, one for each language."""
-        return [self[f"tagline_{code}"] for code in known_locales()]
+        return [self[f"tagline_{code}"] for code in locales_for(self._before)]
 
     def validate_currency(self, field: Field) -> None:
         if self.currency_fixed and field.data != self._before.currency:

@@ -123,9 +123,8 @@ def _shown(place: re.Match[str], values: Mapping[str, str]) -> str:
     name, before, value = place["name"], place["before"] or "", values[place["name"]]
     if name == "postage_table":
         return f"\n\n{value}\n\n"  # Markdown of our own
-    value = " ".join(value.split())
     if before:  # the owner made a link of it
-        return before + value
+        return before + "".join(value.split())
     if name in ("email", "base_url") and re.fullmatch(r"[^\s<>\\]+[@:][^\s<>\\]+", value):
         return f"<{value}>"  # a link to tap on
     escaped = as_markdown(value)

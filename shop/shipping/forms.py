@@ -34,7 +34,7 @@ class ZoneForm(ShopForm):
     countries = TextAreaField(lazy("Countries"))
     free_from_amount = MoneyField(lazy("Free postage from (optional)"))
     days_least = CountField(
-        lazy("Working days on the way, at least"),
+        lazy("At least"),
         0,
         60,
         validators=[Needed(lazy("Write how many days, from 0 to 60."))],
@@ -75,7 +75,7 @@ class ZoneForm(ShopForm):
     def validate_days_most(self, field: Field) -> None:
         least = self.days_least.data
         if field.data is not None and least is not None and field.data < least:
-            raise ValidationError(_("This cannot be fewer days than at least."))
+            raise ValidationError(_("This cannot be fewer days than in the field before it."))
 
     def facts(self) -> ZoneFacts:
         return ZoneFacts(
@@ -125,9 +125,10 @@ class TierForm(ShopForm):
     max_g = CountField(lazy("Weight at most, g"), 1, HEAVIEST_G)
     max_mm = CountField(lazy("Thickness at most, mm"), 1, THICKEST_MM)
     amount = MoneyField(lazy("Price"))
-    remove = BooleanField(lazy("Take away"))
+    remove = BooleanField(lazy("Remove this line"))
 
-    def __init__(self, formdata: Any = None, **kwargs: Any) -> None:
+    def __init__(self, formdata: Any = None, *, meta: Any = None, **kwargs: Any) -> None:
+        del meta  # the enclosing form's; ours says the same
         super().__init__(formdata, **kwargs)
         self.method.choices = [(method.value, method_name(method)) for method in Method]
 
@@ -147,7 +148,7 @@ class TierForm(ShopForm):
         valid = bool(super().validate(extra_validators))
         for field in self.figures:
             if field.data is None and not field.errors:
-                field.errors = [_("Write a figure here, or take the line away.")]
+                field.errors = [_("Write a figure here, or remove the line.")]
         return valid and not any(field.errors for field in self.figures)
 
     def tier(self) -> Tier:
@@ -158,7 +159,7 @@ class PricesForm(ShopForm):
     """The whole price list of a zone, as it shall be from a day on."""
 
     tiers = FieldList(FormField(TierForm), max_entries=MOST_TIERS)
-    valid_from = DateField(lazy("From"))
+    valid_from = DateField(lazy("In force from"))
 
     def __init__(self, formdata: Any, rates: Sequence[ShippingRate], *, today: date) -> None:
         lines = [

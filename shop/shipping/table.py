@@ -1,4 +1,4 @@
-"""What postage costs, as a page tells it: a Markdown table and what goes for each zone."""
+"""What postage costs, as a page tells it: for each zone how long it takes, and a table."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -19,18 +19,22 @@ KILO = 1000
 
 
 def postage_table(db: Session, currency: str, today: date) -> str:
-    """Return every price in force, in the language of the moment; "" if nothing can be sent."""
-    sent_to = [(zone, rates) for zone in zones(db) if (rates := rates_in_force(db, zone.id, today))]
-    if not sent_to:
-        return ""
-    head = [_("To"), _("How"), _("At most"), _("Price")]
+    """Return every price in force, zone by zone, in the language of the moment; "" if none is."""
+    parts = []
+    for zone in zones(db):
+        if rates := rates_in_force(db, zone.id, today):
+            parts += [f"### {as_markdown(zone_name(zone))}", about_zone(zone, currency)]
+            parts.append(_table(rates, currency))
+    return "\n\n".join(parts)
+
+
+def _table(rates: Sequence[ShippingRate], currency: str) -> str:
+    head = [_("How"), _("At most"), _("Price")]
     rows = [
-        [zone_name(zone), method_name(rate.method), bounds(rate), _price(rate.amount, currency)]
-        for zone, rates in sent_to
+        [method_name(rate.method), bounds(rate), _price(rate.amount, currency)]
         for rate in by_method(rates)
     ]
-    lines = [_row(head), _row(["---"] * len(head)), *map(_row, rows), ""]
-    return "\n".join([*lines, *(f"- {about_zone(zone, currency)}" for zone, _rates in sent_to)])
+    return "\n".join(map(_row, [head, ["---"] * len(head), *rows]))
 
 
 def by_method(rates: Sequence[ShippingRate]) -> list[ShippingRate]:
@@ -68,7 +72,7 @@ def about_zone(zone: ShippingZone, currency: str) -> str:
         names = sorted(country_name(code) for code in zone.country_codes)
         countries = format_list(names, locale=current_locale())
         sentences.append(_("That is %(countries)s.") % {"countries": countries})
-    return f"**{as_markdown(zone_name(zone))}:** {' '.join(sentences)}"
+    return as_markdown(" ".join(sentences))
 
 
 def days_on_the_way(zone: ShippingZone) -> str:
