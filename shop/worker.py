@@ -1,0 +1,60 @@
+"""The worker: everything that happens without anybody asking for a page."""
+
+import threading
+from datetime import timedelta
+
+from shop.config import Config
+from shop.kit.clock import system_clock
+from shop.kit.db import read_sessions, write_sessions
+from shop.kit.ids import Signer
+from shop.kit.jobs import Job, run_jobs
+from shop.kit.templating import make_environment
+from shop.mail.letterhead import Stationery
+from shop.mail.senders import make_sender
+from shop.mail.worker import PostOffice, send_due
+from shop.orders.messages import confirmation, dispatch, notice
+from shop.payments.gateway import StripeGateway
+from shop.payments.reconciler import reconcile, release_changed_carts
+from shop.payments.till import Till
+
+WRITERS = {"order_confirmation": confirmation, "order_notice": notice, "dispatch": dispatch}
+
+
+def make_till(config: Config) -> Till:
+    return Till(
+        sessions=write_sessions(config.database_url),
+        gateway=StripeGateway(
+            config.stripe_secret_key, config.stripe_webhook_secrets, config.stripe_api_base
+        ),
+        now=system_clock,
+    )
+
+
+def make_post_office(config: Config) -> PostOffice:
+    html, text = make_environment(html=True), make_environment(html=False)
+    return PostOffice(
+        sessions=write_sessions(config.database_url),
+        reads=read_sessions(config.database_url),
+        sender=make_sender(config.smtp_url, config.mail_folder, config.base_url),
+        writers=WRITERS,
+        stationery=Stationery(
+            html=lambda name, context: html.get_template(name).render(context),
+            text=lambda name, context: text.get_template(name).render(context),
+            base_url=config.base_url,
+            signer=Signer(config.secret_keys),
+        ),
+        now=system_clock,
+    )
+
+
+def run_worker(config: Config, stop: threading.Event) -> None:
+    """Work until *stop* is set."""
+    till, office = make_till(config), make_post_office(config)
+    run_jobs(
+        [
+            Job("mail", timedelta(seconds=1), lambda: send_due(office)),
+            Job("changed carts", timedelta(seconds=2), lambda: release_changed_carts(till)),
+            Job("reconciler", timedelta(minutes=1), lambda: reconcile(till)),
+        ],
+        stop,
+    )
