@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from shop.cart import pages as cart_pages
 from shop.cart.cookie import COOKIE, read_cart
+from shop.catalogue import admin as catalogue_admin
 from shop.catalogue import pages as catalogue_pages
 from shop.checkout import pages as checkout_pages
 from shop.config import Config, read_config
@@ -41,6 +42,7 @@ from shop.preferences import pages as preferences_pages
 from shop.preferences.forms import language_name
 from shop.preferences.live import LivePreferences
 from shop.shipping import admin as shipping_admin
+from shop.stock import admin as stock_admin
 
 ERROR_PAGES = {400, 403, 404, 405, 413, 429, 500, 503}
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -99,6 +101,8 @@ def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
 def routes() -> list[ShopRoute]:
     return [
         *catalogue_pages.routes,
+        *catalogue_admin.routes,
+        *stock_admin.routes,
         *cart_pages.routes,
         *checkout_pages.routes,
         *orders_pages.routes,

@@ -1,8 +1,8 @@
 """From an upload's bytes to the pictures that are shown.
 
 Nothing of the upload itself is ever served: what is kept is drawn anew from its pixels, upright,
-in sRGB, in three sizes and two formats, without a word about where or with what it was taken.
-All of this happens before any transaction: it takes about half a second.
+in sRGB, square, in three sizes and two formats, without a word about where or with what it was
+taken. All of this happens before any transaction: it takes about half a second.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from shop.kit.media import MediaFolder
 if TYPE_CHECKING:
     from PIL.Image import Image as Bitmap
 
-SIZES = (400, 800, 1200)  # pixels of the longest side; a smaller original is never blown up
+SIZES = (400, 800, 1200)  # pixels of a side; a smaller original is never blown up
 MOST_BYTES = 40 * 1024 * 1024
 MOST_PIXELS = 64_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF")
@@ -41,39 +41,34 @@ class Picture:
     files: dict[str, bytes]
 
 
-def store_picture(media: MediaFolder, upload: bytes, *, square: bool = True) -> str:
+def store_picture(media: MediaFolder, upload: bytes) -> str:
     """Make the sizes of *upload*, keep them in *media* and return the picture's hash.
 
-    Photos of the catalogue are cut to a square around their middle; with ``square=False`` a
-    picture keeps its shape. Raises NotAPhoto or PhotoTooLarge. What is there already is not made
-    again.
+    Raises NotAPhoto or PhotoTooLarge. What is there already is not made again.
     """
-    name = picture_hash(upload, square=square)
+    name = picture_hash(upload)
     if not media.has(name):
-        media.put(name, make_picture(upload, square=square).files)
+        media.put(name, make_picture(upload).files)
     return name
 
 
-def picture_hash(upload: bytes, *, square: bool = True) -> str:
-    """Return the first 16 hexadecimal digits of the upload's SHA-256.
-
-    A picture that keeps its shape has a name of its own, or it would be taken for the square one.
-    """
-    return hashlib.sha256(upload if square else b"whole\0" + upload).hexdigest()[:16]
+def picture_hash(upload: bytes) -> str:
+    """Return the first 16 hexadecimal digits of the upload's SHA-256."""
+    return hashlib.sha256(upload).hexdigest()[:16]
 
 
-def make_picture(upload: bytes, *, square: bool = True) -> Picture:
+def make_picture(upload: bytes) -> Picture:
     """Draw *upload* in every size and format; NotAPhoto or PhotoTooLarge if that cannot be."""
     if len(upload) > MOST_BYTES:
         raise PhotoTooLarge
-    bitmap = _decoded(upload, square=square)
+    bitmap = _decoded(upload)
     quality, middle = _avif_that_fits(_at_most(bitmap, SIZES[1]))
     files = {}
     for size in SIZES:
         small = _at_most(bitmap, size)
         files[f"{size}.avif"] = middle if size == SIZES[1] else _avif(small, quality)
         files[f"{size}.jpeg"] = _jpeg(small)
-    return Picture(picture_hash(upload, square=square), files)
+    return Picture(picture_hash(upload), files)
 
 
 # --- in ------------------------------------------------------------------------------------------
@@ -91,13 +86,14 @@ def _pillow() -> ModuleType:
     return Image
 
 
-def _decoded(upload: bytes, *, square: bool) -> "Bitmap":
-    """Return the picture in *upload*: RGB, upright, cut if asked, about as large as needed."""
+def _decoded(upload: bytes) -> "Bitmap":
+    """Return the picture in *upload*: RGB, upright, square, no larger than the largest size."""
     image_module = _pillow()
     try:
         with image_module.open(BytesIO(upload), formats=FORMATS) as opened:
-            # The header alone has been read: Pillow refuses here what has too many pixels.
-            return _upright(opened, square=square)
+            return _upright(opened)
+    except PhotoTooLarge:
+        raise
     except (image_module.DecompressionBombWarning, image_module.DecompressionBombError):
         raise PhotoTooLarge from None
     except image_module.UnidentifiedImageError:
@@ -118,13 +114,15 @@ def _what_it_is(upload: bytes) -> WrongFile:
     return WrongFile.BROKEN if start.startswith(beginnings) else WrongFile.UNKNOWN
 
 
-def _upright(opened: "Bitmap", *, square: bool) -> "Bitmap":
+def _upright(opened: "Bitmap") -> "Bitmap":
     from PIL import ImageOps
 
+    if opened.width * opened.height > MOST_PIXELS:  # the header alone has been read
+        raise PhotoTooLarge
     # A JPEG can be decoded at a half, a quarter or an eighth: a large one costs no more memory.
     opened.draft(None, (SIZES[-1], SIZES[-1]))
     opened.load()
-    small = _shrunk(_coarse(opened), square=square)
+    small = _squared(_coarse(opened))
     return _on_paper(_in_srgb(ImageOps.exif_transpose(small)))
 
 
@@ -159,17 +157,14 @@ def _in_bands(image: "Bitmap") -> "Bitmap":
     return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
 
 
-def _shrunk(image: "Bitmap", *, square: bool) -> "Bitmap":
+def _squared(image: "Bitmap") -> "Bitmap":
+    """Return the middle of *image*, as large a square as there is, no larger than needed."""
     width, height = image.size
-    left = top = 0
-    if square:
-        side = min(image.size)
-        left, top = (width - side) // 2, (height - side) // 2
-        width = height = side
-    box = (left, top, left + width, top + height)
-    scale = min(1.0, SIZES[-1] / max(width, height))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return image.resize(size, _pillow().Resampling.LANCZOS, box=box)
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    size = min(side, SIZES[-1])
+    box = (left, top, left + side, top + side)
+    return image.resize((size, size), _pillow().Resampling.LANCZOS, box=box)
 
 
 def _in_srgb(image: "Bitmap") -> "Bitmap":

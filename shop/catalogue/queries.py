@@ -152,3 +152,17 @@ def member_ids(db: Session, collection_id: int) -> set[int]:
             )
         )
     )
+
+
+def product_ids(db: Session) -> set[int]:
+    return set(db.scalars(select(Product.id)))
+
+
+def collection_sizes(db: Session) -> dict[int, int]:
+    """Return how many products are in each collection; an empty one is left out."""
+    rows = db.execute(
+        select(CollectionProduct.collection_id, func.count()).group_by(
+            CollectionProduct.collection_id
+        )
+    )
+    return dict(rows.tuples())

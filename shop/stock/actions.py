@@ -93,18 +93,18 @@ def count(db: Session, variant_id: int, *, seen: int, counted: int, by: str, now
     return False
 
 
-def follow_kind(db: Session, product: Product, *, by: str, now: datetime) -> None:
-    """Begin or stop counting the pieces of *product*, as its kind asks after a change.
+def follow_kind(db: Session, product: Product, *, pieces: int = 0, by: str, now: datetime) -> None:
+    """Begin or stop counting the pieces of *product*, as its kind asks.
 
-    What is made to order is not counted: what lay on the shelf is counted off. Raises
-    PromisedAlready while somebody is paying for one of the pieces, MoreThanOne if a piece that
-    there is only one of lies there more than once.
+    *pieces* lie on the shelf of what is counted from now on. What is made to order is not counted:
+    what lay on the shelf is counted off. Raises PromisedAlready while somebody is paying for one
+    of the pieces, MoreThanOne if a piece that there is only one of lies there more than once.
     """
     levels = stock_levels(db, [variant.id for variant in product.variants])
     for variant in product.variants:
         level = levels.get(variant.id)
         if level is None and product.kind != Kind.MADE_TO_ORDER:
-            put_on_shelf(db, variant.id, 0, by=by, now=now)
+            put_on_shelf(db, variant.id, pieces, by=by, now=now)
         elif level is not None and product.kind == Kind.MADE_TO_ORDER:
             _take_down(db, level, by=by, now=now)
         elif level is not None and product.kind == Kind.UNIQUE and level.on_hand > 1:

@@ -90,3 +90,36 @@ def sold_out_since(db: Session, since: datetime, limit: int = 5) -> Sequence[Pro
         .order_by(last_sale.desc())
         .limit(limit)
     ).all()
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A variant on the owner's list of what is counted."""
+
+    product: Product
+    variant: Variant
+    level: StockLevel
+
+
+def counted(db: Session) -> list[Counted]:
+    """Return every variant that is counted and not put away: first what there is some of, then
+    what is sold, each with the newest first.
+    """
+    levels = {level.variant_id: level for level in db.scalars(select(StockLevel))}
+    products = db.scalars(
+        select(Product)
+        .options(
+            selectinload(Product.texts),
+            selectinload(Product.variants),
+            selectinload(Product.photos),
+        )
+        .where(Product.status != Status.ARCHIVED, Product.kind != Kind.MADE_TO_ORDER)
+        .order_by(Product.created_at.desc(), Product.id.desc())
+    )
+    rows = [
+        Counted(product, variant, levels[variant.id])
+        for product in products
+        for variant in product.variants
+        if variant.id in levels
+    ]
+    return sorted(rows, key=lambda row: row.level.on_hand == 0)

@@ -1,0 +1,24 @@
+"""A count of the shelf as the owner writes it."""
+
+from typing import Any
+
+from shop.kit.forms import CountField, Needed, ShopForm
+from shop.kit.i18n import lazy_gettext as lazy
+
+MOST_PIECES = 9999
+
+
+class CountForm(ShopForm):
+    """What was counted, and what the owner saw on the page while counting."""
+
+    counted = CountField(
+        lazy("On the shelf"),
+        0,
+        MOST_PIECES,
+        validators=[Needed(lazy("Write how many there are."))],
+    )
+    seen = CountField(lazy("Seen"), 0, MOST_PIECES, validators=[Needed(lazy("Count once more."))])
+
+    def __init__(self, formdata: Any, *, most: int = MOST_PIECES) -> None:
+        super().__init__(formdata)
+        self.counted.most = most
