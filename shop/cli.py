@@ -71,7 +71,7 @@ def _start_demo(processes: Processes, config: Config, environ: dict[str, str], p
 
 
 def _start_stand_in(processes: Processes, config: Config, url: str, port: int) -> dict[str, str]:
-    """Start the stand-in and register the shop's webhook with it; return the children's settings."""
+    """Start the stand-in, register the shop's webhook with it, return what the shop must know."""
     from shop.payments.gateway import StripeGateway
 
     key = "sk_test_" + kept_secret(config.data / "stripe-stand-in-key").replace("-", "")

@@ -145,7 +145,7 @@ def start_shop(config: Config, sessions: Sessions, clock: Clock) -> Iterator[Cal
                 {
                     "url": f"{base_url}/webhooks/stripe",
                     "enabled_events": [*EVENTS],  # type: ignore[list-item] # known to be Stripe's
-                    "api_version": API_VERSION,  # type: ignore[typeddict-item]
+                    "api_version": API_VERSION,
                 }
             )
             started = replace(

@@ -47,7 +47,7 @@ def update(path: Path) -> None:
     catalog.update(collected(), no_fuzzy_matching=True)
     catalog.obsolete.clear()
     with path.open("wb") as file:
-        write_po(file, catalog, omit_header=False, sort_output=True, ignore_obsolete=True, width=100)
+        write_po(file, catalog, sort_output=True, ignore_obsolete=True, width=100)
 
 
 if __name__ == "__main__":
