@@ -67,12 +67,12 @@ def compose(mail: Mail, heading: Heading, shop: Preferences) -> bytes:
     if heading.follows is not None:
         email["In-Reply-To"] = heading.follows
         email["References"] = heading.follows
-    email["Content-Language"] = heading.locale
     email["Auto-Submitted"] = "auto-generated"  # so that no holiday notice answers it
     email["X-Auto-Response-Suppress"] = "All"
     email.set_content(mail.text, cte="quoted-printable")
     if mail.html:
         email.add_alternative(mail.html, subtype="html", cte="quoted-printable")
+    email["Content-Language"] = heading.locale  # last: setting the content clears it
     return email.as_bytes()
 
 

@@ -71,3 +71,15 @@ def live_attempt(db: Session, order_id: int) -> PaymentAttempt | None:
             PaymentAttempt.order_id == order_id, PaymentAttempt.status.in_(LIVE)
         )
     )
+
+
+def payment_method_of(db: Session, order_id: int) -> str:
+    """Return how the order was paid, in Stripe's word (card, swish, klarna …); "" if unknown."""
+    return (
+        db.scalar(
+            select(PaymentAttempt.payment_method).where(
+                PaymentAttempt.order_id == order_id, PaymentAttempt.status == Status.PAID
+            )
+        )
+        or ""
+    )
