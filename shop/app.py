@@ -1,15 +1,16 @@
 """The application: every room's routes, and what each request finds at hand."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio.to_thread
-from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp
 
 from shop.cart import pages as cart_pages
@@ -24,9 +25,9 @@ from shop.kit.db import is_sqlite, read_sessions, write_sessions
 from shop.kit.edge import Edge, exception_handlers
 from shop.kit.headers import SecurityHeaders
 from shop.kit.ids import Signer
+from shop.kit.logs import configure_logs
 from shop.kit.media import MediaFolder
-from shop.kit.migrations import is_current
-from shop.kit.routing import PUBLIC, Direct, Get, Pools, ShopRoute
+from shop.kit.routing import Direct, Pools, ShopRoute
 from shop.kit.static import FOLDER as STATIC_FOLDER
 from shop.kit.static import StaticFiles
 from shop.kit.templating import make_environment, page
@@ -41,9 +42,11 @@ from shop.preferences import admin as preferences_admin
 from shop.preferences import pages as preferences_pages
 from shop.preferences.forms import language_name
 from shop.preferences.live import LivePreferences
+from shop.reports import pages as reports_pages
 from shop.shipping import admin as shipping_admin
 from shop.stock import admin as stock_admin
 
+log = logging.getLogger("shop")
 ERROR_PAGES = {400, 403, 404, 405, 413, 429, 500, 503}
 FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -113,10 +116,9 @@ def routes() -> list[ShopRoute]:
         *shipping_admin.routes,
         *owner_pages.routes,
         *owner_admin.routes,
+        *reports_pages.routes,
         Direct("/static/{name:path}", static_file),
         Direct("/media/{name:path}", media_file),
-        Direct("/healthz", healthz),
-        Get("/readyz", readyz, access=PUBLIC, localized=False),
     ]
 
 
@@ -124,6 +126,7 @@ def from_environment() -> ASGIApp:
     """Return the application for a server that starts it by name."""
     import os
 
+    configure_logs()
     return create_app(read_config(os.environ))
 
 
@@ -131,7 +134,10 @@ async def keep_up(live: LivePreferences) -> None:
     """Notice within a second what another process has changed."""
     while True:
         await asyncio.sleep(1)
-        await anyio.to_thread.run_sync(live.refresh)
+        try:
+            await anyio.to_thread.run_sync(live.refresh)
+        except SQLAlchemyError:
+            log.exception("the preferences could not be read; the last ones stay in force")
 
 
 def surroundings(request: Request) -> dict[str, Any]:
@@ -191,17 +197,3 @@ async def media_file(request: Request) -> Response:
             "Content-Security-Policy": "default-src 'none'; sandbox",
         },
     )
-
-
-async def healthz(request: Request) -> Response:  # noqa: ARG001 - the process answers: that is all
-    return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})
-
-
-def readyz(request: Request) -> Response:
-    """Say whether this process can serve: the database answers and has the right schema."""
-    with request.state.reads.begin() as db:
-        db.execute(text("SELECT 1"))
-        current = is_current(db.connection())
-    body = {"database": "ok", "schema": "current" if current else "not migrated"}
-    status = 200 if current else 503
-    return JSONResponse(body, status_code=status, headers={"Cache-Control": "no-store"})

@@ -133,6 +133,56 @@ def migrate() -> None:
 
 
 @app.command()
+def init(email: str, name: Annotated[str, typer.Option(help="The shop's name.")] = "") -> None:
+    """Prepare a new shop: texts, Swedish postage and VAT to start from, and EMAIL as its owner."""
+    from shop.kit.clock import local_day
+    from shop.preferences.actions import set_preferences, write_starting_texts
+    from shop.shipping.actions import start_with_swedish_postage
+    from shop.shipping.queries import zones
+    from shop.tax.actions import start_with_swedish_vat
+
+    config = _config()
+    migrate_database(config.database_url)
+    with write_sessions(config.database_url).begin() as db:
+        write_starting_texts(db)
+        if not zones(db):
+            start_with_swedish_postage(db, local_day(system_clock()))
+            start_with_swedish_vat(db)
+            set_preferences(db, email=email, **({"shop_name": name} if name else {}))
+    invite_owner(email)
+
+
+@app.command()
+def mail_test(address: str) -> None:
+    """Send a short mail to ADDRESS, to see that mail works; exit 1 with what is wrong if not."""
+    from shop.kit.i18n import speaking
+    from shop.mail.errors import MailError
+    from shop.mail.senders import make_sender
+    from shop.mail.trial import send_trial
+    from shop.preferences.queries import preferences
+
+    config = _config()
+    with read_sessions(config.database_url).begin() as db:
+        wishes = preferences(db)
+    sender = make_sender(config.smtp_url, config.mail_folder, config.base_url)
+    locale = wishes.owner_language
+    try:
+        with speaking(locale):
+            send_trial(
+                sender,
+                address,
+                wishes,
+                base_url=config.base_url,
+                locale=locale,
+                now=system_clock(),
+            )
+    except MailError as error:
+        typer.echo(str(error), err=True)
+        raise SystemExit(1) from error
+    typer.echo("Sent." if config.smtp_url else f"Written to {config.mail_folder}/.")
+
+
+@app.command()
 def invite_owner(email: str) -> None:
     """Print a one-time link with which EMAIL signs in: the first time, or when locked out."""
     config = _config()
@@ -161,6 +211,26 @@ def verify() -> None:
         for row in finding.rows[:10]:
             typer.echo(f"         {tuple(row)}")
     raise SystemExit(0 if all(finding.holds for finding in found) else 1)
+
+
+@app.command()
+def check() -> None:
+    """Say whether real money can be taken, and what is left to do; exit 1 if something is."""
+    from shop.checks import ask_stripe, checks
+    from shop.kit.clock import local_day
+    from shop.kit.i18n import speaking
+    from shop.preferences.queries import preferences
+    from shop.worker import make_till
+
+    config = _config()
+    stripe = ask_stripe(make_till(config).gateway)
+    with read_sessions(config.database_url).begin() as db:
+        wishes = preferences(db)
+        with speaking(wishes.owner_language):
+            found = checks(config, wishes, db, stripe, today=local_day(system_clock()))
+    for line in found:
+        typer.echo(f"{'ok   ' if line.ok else 'TO DO'} {line.name}: {line.sentence}")
+    raise SystemExit(0 if all(line.ok for line in found) else 1)
 
 
 @app.command()

@@ -120,14 +120,25 @@ def is_sqlite(url: str) -> bool:
 def _postgresql(url: str) -> Engine:
     timeouts = "-c lock_timeout=4s -c statement_timeout=15s"
     return create_engine(
-        url, pool_size=POOL_SIZE, max_overflow=0, connect_args={"options": timeouts}
+        url,
+        pool_size=POOL_SIZE,
+        max_overflow=0,
+        pool_pre_ping=True,  # a restarted server costs nobody an error
+        hide_parameters=True,
+        connect_args={"options": timeouts},
     )
 
 
 def _sqlite(url: str, *, begin: str, pragmas: dict[str, int]) -> Engine:
     if (file := make_url(url).database) is not None:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, module=sqlite_module(), pool_size=POOL_SIZE, max_overflow=0)
+    engine = create_engine(
+        url,
+        module=sqlite_module(),
+        pool_size=POOL_SIZE,
+        max_overflow=0,
+        hide_parameters=True,  # an error in the log names nobody
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: ConnectionPoolEntry) -> None:
