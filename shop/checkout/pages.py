@@ -30,7 +30,8 @@ from shop.payments.conversations import expire, open_session, settle
 from shop.payments.errors import PaymentError
 from shop.payments.models import PaymentAttempt
 from shop.payments.queries import latest_attempt
-from shop.shipping.dates import dispatch_date
+from shop.shipping.dates import dispatch_date, working_days_after
+from shop.shipping.names import method_name
 from shop.shipping.queries import countries, delivery_options
 from shop.stock.errors import OutOfStock
 
@@ -155,6 +156,7 @@ def _page(
     wanted = str(form.delivery.data or "")
     chosen = next((o for o in options if o.method == wanted), options[0] if options else None)
     wishes = request.state.preferences.current
+    dispatch = dispatch_date(today, wishes.dispatch_days, shown.lead_time_days)
     return page(
         request,
         "checkout/show.html",
@@ -162,9 +164,11 @@ def _page(
         form=form,
         cart=shown,
         delivery=options,
+        method_name=method_name,
         chosen=chosen,
         problem=problem,
-        dispatch=dispatch_date(today, wishes.dispatch_days, shown.lead_time_days),
+        dispatch=dispatch,
+        arrival={o.method: working_days_after(dispatch, o.days_most) for o in options},
     )
 
 

@@ -1,0 +1,39 @@
+// When a control marked data-renews="#part, #part" changes, its form is sent in the background as
+// its own small button [data-quiet] would send it, and those parts of the page are taken from the
+// answer. Without this script the button does the same with a new page.
+const renewing = "[data-renews]";
+
+function hideButtons() {
+  for (const button of document.querySelectorAll("[data-quiet]")) button.hidden = true;
+}
+
+async function renew(control) {
+  const { form, id } = control;
+  const button = form.querySelector("[data-quiet]");
+  try {
+    const body = new URLSearchParams(new FormData(form));
+    if (button.name) body.set(button.name, button.value);
+    const answer = await fetch(form.action, { method: "POST", body });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const parts = control.dataset.renews.split(",");
+    const fresh = parts.map((part) => page.querySelector(part));
+    if (fresh.includes(null)) throw new Error("another page came back");
+    parts.forEach((part, index) => document.querySelector(part).replaceWith(fresh[index]));
+  } catch {
+    form.requestSubmit(button);
+    return;
+  }
+  hideButtons();
+  document.getElementById(id)?.focus();
+  const news = [...document.querySelectorAll("[data-told]")].find((part) => part.offsetParent);
+  const told = document.getElementById("told");
+  if (told && news) told.textContent = news.dataset.told;
+}
+
+let waiting;
+document.addEventListener("change", ({ target }) => {
+  if (!target.matches(renewing) || !target.checkValidity()) return;
+  clearTimeout(waiting); // several taps on the stepper are one change
+  waiting = setTimeout(renew, target.type === "number" ? 400 : 0, target);
+});
+hideButtons();
