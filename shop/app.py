@@ -31,6 +31,7 @@ from shop.kit.routing import Direct, Pools, ShopRoute
 from shop.kit.static import FOLDER as STATIC_FOLDER
 from shop.kit.static import StaticFiles
 from shop.kit.templating import make_environment, page
+from shop.mail import admin as mail_admin
 from shop.orders import admin as orders_admin
 from shop.orders import pages as orders_pages
 from shop.owner import admin as owner_admin
@@ -110,6 +111,7 @@ def routes() -> list[ShopRoute]:
         *checkout_pages.routes,
         *orders_pages.routes,
         *orders_admin.routes,
+        *mail_admin.routes,
         *payments_pages.routes,
         *preferences_pages.routes,
         *preferences_admin.routes,

@@ -16,6 +16,7 @@ DEEDS = {
     "totp-set": lazy("An authenticator app was set up"),
     "settings-changed": lazy("Settings were changed"),
     "text-changed": lazy("A text was changed"),
+    "mail-sent-again": lazy("A mail was sent again"),
     "postage-changed": lazy("Postage was changed"),
 }
 
