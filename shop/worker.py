@@ -8,7 +8,7 @@ from shop.kit.clock import system_clock
 from shop.kit.db import read_sessions, write_sessions
 from shop.kit.ids import Signer
 from shop.kit.jobs import Job, run_jobs
-from shop.kit.templating import make_environment
+from shop.kit.templating import filler, make_environment
 from shop.mail.letterhead import Stationery
 from shop.mail.senders import make_sender
 from shop.mail.worker import PostOffice, send_due
@@ -31,15 +31,14 @@ def make_till(config: Config) -> Till:
 
 
 def make_post_office(config: Config) -> PostOffice:
-    html, text = make_environment(html=True), make_environment(html=False)
     return PostOffice(
         sessions=write_sessions(config.database_url),
         reads=read_sessions(config.database_url),
         sender=make_sender(config.smtp_url, config.mail_folder, config.base_url),
         writers=WRITERS,
         stationery=Stationery(
-            html=lambda name, context: html.get_template(name).render(context),
-            text=lambda name, context: text.get_template(name).render(context),
+            html=filler(make_environment(html=True)),
+            text=filler(make_environment(html=False)),
             base_url=config.base_url,
             signer=Signer(config.secret_keys),
         ),
