@@ -1,0 +1,158 @@
+import re
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from shop.config import Config
+from shop.kit.db import Sessions
+from shop.mail.models import Message, Status
+from shop.orders.models import Order
+from shop.stock.models import StockLevel, StockMovement
+from tests.support import NOON, Buyer, FixedClock, Shelf
+
+
+def words(page: str) -> str:
+    """Return what a reader sees of the page's own part."""
+    main = page.partition('<main id="main">')[2].partition("</main>")[0]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", main)).replace("\u00a0", " ").strip()
+
+
+def order(number: int, **values: Any) -> Order:
+    facts: dict[str, Any] = {
+        "status": "paid",
+        "paid_at": NOON,
+        "dispatch_by": date(2026, 11, 25),
+        "total_amount": 28100,
+        "subtotal_amount": 24500,
+    } | values
+    facts["subtotal_amount"] = facts["total_amount"] - 3600
+    return Order(
+        number=number,
+        locale="sv",
+        cart_id=f"cart {number}",
+        placed_at=NOON,
+        email="anna@example.se",
+        name="Anna",
+        address="Gatan 1",
+        postal_code="763 40",
+        city="Hallstavik",
+        country="SE",
+        shipping_method="letter",
+        currency="SEK",
+        shipping_amount=3600,
+        shipping_vat_amount=720,
+        vat_amount=5620,
+        **facts,
+    )
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(NOON)
+
+
+def test_a_new_shop_is_told_its_first_steps(owner: Buyer, shelf: Shelf) -> None:
+    page = owner.get("/admin").text
+    for address in ("/admin/settings", "/admin/products/new", "/admin/texts", "/admin/going-live"):
+        assert f'href="{address}"' in page
+    assert page.count('class="badge ok"') == 1  # who sells is known
+    shelf.add("raven")
+    assert owner.get("/admin").text.count('class="badge ok"') == 2
+    assert 'class="figure"' not in page
+
+
+def test_what_waits_is_counted(owner: Buyer, sessions: Sessions, shop: Config) -> None:
+    with sessions.begin() as db:
+        db.add_all(
+            [
+                order(1001, dispatch_by=date(2026, 11, 23)),
+                order(1002, dispatch_by=date(2026, 11, 24)),
+                order(1003, review="late_payment"),
+                order(1004, status="shipped"),
+                order(1005, status="pending", paid_at=None),
+            ]
+        )
+        for n in range(2):
+            db.add(
+                Message(
+                    kind="dispatch",
+                    subject_id=n,
+                    recipient="a@example.se",
+                    locale="sv",
+                    status=Status.PARKED if n else Status.QUEUED,
+                    message_id=f"m{n}",
+                    queued_at=NOON,
+                    due_at=NOON,
+                )
+            )
+    shown = words(owner.get("/admin").text)
+    assert "2 beställningar att skicka varav 1 senast i dag" in shown
+    assert "1 beställning att titta på" in shown
+    assert "1 mejl gick inte att skicka" in shown
+    assert "Första stegen" not in shown
+    assert "Inget behöver dig i dag" not in shown
+
+
+def test_a_quiet_day_is_said_to_be_one(owner: Buyer, sessions: Sessions) -> None:
+    with sessions.begin() as db:
+        db.add(order(1001, status="shipped"))
+    shown = words(owner.get("/admin").text)
+    assert (
+        shown
+        == "måndag 23 november Lägg till en vara Inget behöver dig i dag. 281 kr betalt i november"
+    )
+
+
+def test_the_month_is_counted_in_kronor(owner: Buyer, sessions: Sessions) -> None:
+    last_of_october = datetime(2026, 10, 31, 22, 59, 59, tzinfo=UTC)  # 23:59:59 in Stockholm
+    first_of_november = datetime(2026, 10, 31, 23, 0, tzinfo=UTC)
+    with sessions.begin() as db:
+        db.add_all(
+            [
+                order(1001, paid_at=last_of_october, total_amount=1_000_000),
+                order(1002, paid_at=first_of_november, total_amount=100_000),
+                order(1003, status="delivered", total_amount=24_550),
+                order(1004, status="refunded", total_amount=500_000),
+                order(1005, status="cancelled", total_amount=500_000),
+            ]
+        )
+    assert "1 245,50 kr betalt i november" in words(owner.get("/admin").text)
+
+
+def test_what_sold_out_lately_is_named(
+    owner: Buyer, sessions: Sessions, shelf: Shelf, clock: FixedClock
+) -> None:
+    sold, left, counted = shelf.add("raven"), shelf.add("ugglan", 2), shelf.add("haren")
+    with sessions.begin() as db:
+        for variant, reason in ((sold, "sold"), (left, "sold"), (counted, "counted")):
+            db.add(StockMovement(variant_id=variant, delta=-1, reason=reason, by="shop", at=NOON))
+            db.execute(
+                update(StockLevel)
+                .where(StockLevel.variant_id == variant)
+                .values(on_hand=StockLevel.on_hand - 1)
+            )
+    shown = words(owner.get("/admin").text)
+    assert "Slutsålt på sistone Raven" in shown
+    assert "Ugglan" not in shown
+    assert "Haren" not in shown
+    clock.advance(days=14, seconds=1)
+    assert "Slutsålt" not in words(owner.get("/admin").text)
+
+
+def test_the_pages_of_the_owner_share_a_frame(owner: Buyer) -> None:
+    for path, current in (("/admin", "/admin"), ("/admin/more", "/admin/more")):
+        page = owner.get(path).text
+        tabs = re.findall(r'<a href="([^"]+)" aria-current="page">', page)
+        assert tabs == [current]
+        assert '<meta name="robots" content="noindex">' in page
+        assert " style=" not in page
+    inside = owner.get("/admin/security").text
+    assert '<a href="/admin/more" aria-current="true">' in inside
+
+
+def test_an_unknown_note_says_nothing(owner: Buyer) -> None:
+    assert "Sparat." in owner.get("/admin?note=saved").text
+    for note in ("nothing", "<script>", "__class__", ""):
+        assert "data-notice" not in owner.http.get("/admin", params={"note": note}).text
