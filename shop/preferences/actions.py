@@ -23,7 +23,7 @@ def write_page(db: Session, slug: str, locale: str, *, title: str, body: str) ->
 
 def write_starting_texts(db: Session) -> None:
     """Give the shop the texts that come with the program, where it has none of its own."""
-    there = set(db.execute(select(PageText.slug, PageText.locale)).tuples())
+    there = {(slug, locale) for slug, locale in db.execute(select(PageText.slug, PageText.locale))}
     for (slug, locale), text in starting_texts().items():
         if (slug, locale) not in there:
             write_page(db, slug, locale, title=text.title, body=text.body)

@@ -83,7 +83,7 @@ class ShopSettings(SectionForm):
     default_language = SelectField(lazy("First language, at the shop’s own address"))
     languages = SelectMultipleField(lazy("Languages"))
     owner_language = SelectField(lazy("Your own language, on these pages and in mail to you"))
-    currency = SelectField(lazy("Currency"), choices=[(code, code) for code in CURRENCIES])
+    currency = SelectField(lazy("Currency"), choices={code: code for code in CURRENCIES})
 
     def __init__(self, formdata: Any, now: Preferences, *, currency_fixed: bool) -> None:
         super().__init__(
@@ -97,7 +97,7 @@ class ShopSettings(SectionForm):
                 **{f"tagline_{code}": line for code, line in (now.tagline or {}).items()},
             },
         )
-        choices = [(code, language_name(code)) for code in locales_for(now)]
+        choices = {code: language_name(code) for code in locales_for(now)}
         for field in (self.default_language, self.languages, self.owner_language):
             field.choices = choices
         self._before = now
@@ -159,9 +159,8 @@ class SellerSettings(SectionForm):
 
     def __init__(self, formdata: Any, now: Preferences) -> None:
         super().__init__(formdata, obj=now)
-        self.country.choices = sorted(
-            ((code, country_name(code)) for code in country_codes()), key=lambda choice: choice[1]
-        )
+        names = {code: country_name(code) for code in country_codes()}
+        self.country.choices = dict(sorted(names.items(), key=lambda named: named[1]))
 
     def validate_postal_code(self, field: Field) -> None:
         if self.country.data == "SE" and (found := SWEDISH_POSTAL_CODE.fullmatch(field.data)):

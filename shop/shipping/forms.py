@@ -130,7 +130,7 @@ class TierForm(ShopForm):
     def __init__(self, formdata: Any = None, *, meta: Any = None, **kwargs: Any) -> None:
         del meta  # the enclosing form's; ours says the same
         super().__init__(formdata, **kwargs)
-        self.method.choices = [(method.value, method_name(method)) for method in Method]
+        self.method.choices = {method.value: method_name(method) for method in Method}
 
     @property
     def figures(self) -> Sequence[Field]:
