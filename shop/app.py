@@ -87,12 +87,14 @@ def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
         till.sessions.engine.dispose()
         reads.engine.dispose()
 
+    app = Starlette(
+        routes=routes(),
+        lifespan=lifespan,
+        exception_handlers=exception_handlers(error_page),
+    )
+    app.router.redirect_slashes = False  # the edge does it, by our own address
     return Edge(
-        app=Starlette(
-            routes=routes(),
-            lifespan=lifespan,
-            exception_handlers=exception_handlers(error_page),
-        ),
+        app=app,
         base_url=config.base_url,
         languages=lambda: live.current.languages,
         owner_language=lambda: live.current.owner_language,

@@ -5,7 +5,6 @@ with neither is no browser's, so there is nobody whose cookies it could misuse.
 """
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 
 def comes_from_elsewhere(headers: Mapping[str, str]) -> bool:
@@ -13,4 +12,4 @@ def comes_from_elsewhere(headers: Mapping[str, str]) -> bool:
     if site is not None:
         return site not in ("same-origin", "none")
     origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc != headers.get("host")
+    return origin is not None and origin.partition("://")[2] != headers.get("host")

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +22,7 @@ from shop.kit.headers import SecurityHeaders
 from shop.kit.ids import random_token
 
 log = logging.getLogger("shop.requests")
+GONE = 499  # in the log alone
 LAST_WORDS = (
     "Något gick fel hos oss, och det är antecknat. Har du betalat är betalningen inte borta.\n"
     "Something went wrong on our side, and is noted. If you have paid, your payment is not lost.\n"
@@ -59,6 +60,8 @@ class Edge:
 
         try:
             await self._answer(scope, receive, answer)
+        except ClientDisconnect:
+            status = GONE  # the sender hung up while sending: no fault of ours, nobody to answer
         except Exception:
             # The page has been sent by the handler below; this is the trace for the log.
             log.exception("%s failed", request_id)
@@ -68,9 +71,9 @@ class Edge:
             log.info("%s %s %s %d %.1fms", request_id, scope["method"], route, status, took)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        turned = self._other_address(scope)
         self._read_language(scope)
-        stranger = self._other_host(scope)
-        await (stranger or self.app)(scope, receive, send)
+        await (turned or self.app)(scope, receive, send)
 
     def _read_language(self, scope: Scope) -> None:
         """Take a leading language off the path: /en/cart is the cart, in English. The owner's
@@ -85,16 +88,25 @@ class Edge:
             scope["state"].update(locale=first, prefixed=True)
             scope["path"] = f"/{rest}"
 
-    def _other_host(self, scope: Scope) -> Response | None:
-        """Answer for a host that is not ours: links are never made from what a stranger sends."""
-        host = Headers(scope=scope).get("host", "")
-        ours = urlsplit(self.base_url).netloc
-        if host == ours or scope["path"] == "/healthz":
+    def _other_address(self, scope: Scope) -> Response | None:
+        """Answer for a host that is not ours, and for one slash too many. Addresses are never made
+        from what a stranger sends.
+        """
+        host, path = Headers(scope=scope).get("host", ""), scope["path"]
+        if path == "/healthz":
             return None
-        if host.partition(":")[0] == "localhost" and scope["method"] in ("GET", "HEAD"):
-            query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
-            return RedirectResponse(f"{self.base_url}{scope['path']}{query}", status_code=308)
+        reading = scope["method"] in ("GET", "HEAD")
+        if host == urlsplit(self.base_url).netloc:
+            return self._redirect(scope) if reading and path[1:].endswith("/") else None
+        if reading and host.partition(":")[0] == "localhost":
+            return self._redirect(scope)
         return PlainTextResponse(f"This shop is at {self.base_url}\n", status_code=400)
+
+    def _redirect(self, scope: Scope) -> Response:
+        """Send the reader to the same page at its own address, which has no slash at its end."""
+        query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
+        path = scope["path"].rstrip("/") or "/"
+        return RedirectResponse(f"{self.base_url}{path}{query}", status_code=308)
 
 
 def exception_handlers(error_page: ErrorPage) -> dict[Any, Any]:
