@@ -41,7 +41,7 @@ def show_list(request: Request) -> Response:
             zones=[
                 {
                     "zone": zone,
-                    "countries": [country_name(code) for code in zone.country_codes],
+                    "countries": sorted(map(country_name, zone.country_codes)),
                     "rates": by_method(rates_in_force(db, zone.id, today)),
                     "coming": rates_to_come(db, zone.id, today),
                 }
