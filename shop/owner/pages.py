@@ -124,6 +124,11 @@ def link_used(request: Request, form: FormData) -> Response:  # noqa: ARG001 - a
 
 
 def _link_refused(request: Request, problem: LinkProblem) -> Response:
+    """Say why the link does not work, unless it is of no matter: this device is in already."""
+    state = request.state
+    with state.reads.begin() as db:
+        if signed_in(db, get_cookie(request, SESSION), state.till.now()):
+            return _secret(_to("/admin"))
     reason = {LinkUsed: "used", LinkExpired: "expired"}.get(type(problem), "unknown")
     status = 404 if reason == "unknown" else 410
     return _secret(page(request, "owner/link_refused.html", reason=reason, status=status))

@@ -94,6 +94,16 @@ def _speak_english(sessions: Sessions, shop: Config) -> None:
     raise AssertionError("the shop does not notice the owner's language")
 
 
+def test_who_is_in_already_need_not_care_about_an_old_link(
+    shop: Config, new_browser: NewBrowser, invite: Invite
+) -> None:
+    browser, link = new_browser(shop), invite()
+    browser.post(link)
+    for answer in (browser.get(link), browser.post(link)):
+        assert (answer.status_code, answer.headers["location"]) == (303, "/admin")
+        assert "set-cookie" not in answer.headers
+
+
 def test_a_link_lives_as_long_as_it_is_told(sessions: Sessions) -> None:
     with sessions.begin() as db:
         invite_owner(db, "a@example.se", now=NOON)
