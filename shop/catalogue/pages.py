@@ -23,9 +23,11 @@ from shop.kit.forms import whole_number
 from shop.kit.routing import PUBLIC, Get
 from shop.kit.templating import page
 from shop.orders.queries import held_by_cart
+from shop.preferences.models import PageText
 from shop.preferences.queries import page_text
 from shop.shipping.dates import dispatch_date
 from shop.shipping.queries import Parcel, postage_from
+from shop.shipping.table import text_in_full
 from shop.stock.queries import Availability, availability
 
 NEWEST_ON_HOME = 8
@@ -90,6 +92,7 @@ def own_hold(request: Request, db: Session) -> Mapping[int, int]:
 def home(request: Request) -> Response:
     with request.state.reads.begin() as db:
         newest = on_shelf(request, db, published(db).products[: NEWEST_ON_HOME + 1])
+        text = page_text(db, "home", request.state.locale)
         featured = next((item for item in newest if item.availability.buyable), None)
         return page(
             request,
@@ -97,8 +100,22 @@ def home(request: Request) -> Response:
             featured=featured,
             items=[item for item in newest if item is not featured][:NEWEST_ON_HOME],
             collections=collections(db),
-            text=page_text(db, "home", request.state.locale),
+            text=text,
+            story=_story(request, db, text) if text else "",
         )
+
+
+def _story(request: Request, db: Session, text: PageText) -> str:
+    """Return the maker's own text with the shop's facts in their places."""
+    state = request.state
+    return text_in_full(
+        db,
+        text.body,
+        text.locale,
+        state.preferences.current,
+        base_url=state.config.base_url,
+        today=local_day(state.till.now()),
+    )
 
 
 def product_list(request: Request) -> Response:

@@ -39,13 +39,12 @@ from shop.preferences.texts import (
     PLACEHOLDERS,
     SLUGS,
     facts,
-    filled,
     is_starting_text,
     notes_before_opening,
     starting_texts,
 )
 from shop.preferences.values import Preferences
-from shop.shipping.table import postage_table
+from shop.shipping.table import text_in_full
 from shop.tax.actions import set_vat_rate
 from shop.tax.queries import vat_rate_bp
 
@@ -230,9 +229,8 @@ def _text_page(request: Request, db: Session, form: TextForm, status: int = 200)
     state, (slug, locale) = request.state, _which_text(request)
     title, body = form.title.data or "", form.body.data or ""
     wishes, base_url = state.preferences.current, state.config.base_url
+    today = local_day(state.till.now())
     with speaking(locale):
-        table = postage_table(db, wishes.currency, local_day(state.till.now()))
-        shown = filled(body, wishes, base_url=base_url, postage_table=table)
         values = facts(wishes, base_url)
     return page(
         request,
@@ -243,7 +241,7 @@ def _text_page(request: Request, db: Session, form: TextForm, status: int = 200)
         language=language_name(locale),
         form=form,
         unread=is_starting_text(slug, locale, title, body),
-        shown=shown,
+        shown=text_in_full(db, body, locale, wishes, base_url=base_url, today=today),
         placeholders={name: values.get(name, "") for name in PLACEHOLDERS},
         public_page=state.preferences.urls.link(_public_path(slug), locale),
     )

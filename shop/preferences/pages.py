@@ -5,12 +5,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from shop.kit.clock import local_day
-from shop.kit.i18n import speaking
 from shop.kit.routing import PUBLIC, Get
 from shop.kit.templating import page
 from shop.preferences.queries import page_text
-from shop.preferences.texts import PAGES, filled
-from shop.shipping.table import postage_table
+from shop.preferences.texts import PAGES
+from shop.shipping.table import text_in_full
 
 A_DAY = "public, max-age=86400"
 NOT_FOR_ROBOTS = ("/cart", "/checkout", "/orders")
@@ -25,10 +24,14 @@ def show(request: Request) -> Response:
         text = page_text(db, slug, state.locale)
         if text is None:
             raise HTTPException(404)
-        wishes = state.preferences.current
-        with speaking(text.locale):
-            table = postage_table(db, wishes.currency, local_day(state.till.now()))
-            body = filled(text.body, wishes, base_url=state.config.base_url, postage_table=table)
+        body = text_in_full(
+            db,
+            text.body,
+            text.locale,
+            state.preferences.current,
+            base_url=state.config.base_url,
+            today=local_day(state.till.now()),
+        )
         return page(request, "preferences/page.html", text=text, body=body)
 
 

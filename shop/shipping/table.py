@@ -7,10 +7,12 @@ from babel.lists import format_list
 from babel.numbers import format_decimal
 from sqlalchemy.orm import Session
 
-from shop.kit.i18n import country_name, current_locale, format_money, ngettext
+from shop.kit.i18n import country_name, current_locale, format_money, ngettext, speaking
 from shop.kit.i18n import gettext as _
 from shop.kit.markdown import as_markdown
 from shop.kit.money import Money
+from shop.preferences.texts import filled
+from shop.preferences.values import Preferences
 from shop.shipping.models import ShippingRate, ShippingZone
 from shop.shipping.names import method_name
 from shop.shipping.queries import rates_in_force, zones
@@ -26,6 +28,16 @@ def postage_table(db: Session, currency: str, today: date) -> str:
             parts += [f"### {as_markdown(zone_name(zone))}", about_zone(zone, currency)]
             parts.append(_table(rates, currency))
     return "\n\n".join(parts)
+
+
+def text_in_full(
+    db: Session, body: str, locale: str, preferences: Preferences, *, base_url: str, today: date
+) -> str:
+    """Return the body of a text page with facts and postage in their places, in its *locale*."""
+    with speaking(locale):
+        asked_for = "{postage_table}" in body
+        table = postage_table(db, preferences.currency, today) if asked_for else ""
+        return filled(body, preferences, base_url=base_url, postage_table=table)
 
 
 def _table(rates: Sequence[ShippingRate], currency: str) -> str:

@@ -52,8 +52,8 @@ def test_a_saved_text_is_shown_below_and_in_the_shop(owner: Buyer) -> None:
 
 
 def test_the_makers_text_stands_on_the_first_page(owner: Buyer) -> None:
-    owner.post("/admin/texts/home/sv", title="Om mig", body="Jag bor i *Hallstavik*.")
-    assert "<em>Hallstavik</em>" in owner.get("/").text
+    owner.post("/admin/texts/home/sv", title="Om mig", body="Jag bor i *{city}*.")
+    assert "<p>Jag bor i <em>Hallstavik</em>.</p>" in owner.get("/").text
 
 
 def test_the_preview_is_in_the_texts_language(owner: Buyer) -> None:
