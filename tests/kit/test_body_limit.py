@@ -3,7 +3,7 @@
 import http.client
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -87,11 +87,12 @@ def test_a_webhook_has_its_own_limit(shop: Config) -> None:
 def test_a_length_that_is_none_harms_nobody(shop: Config, length: str) -> None:
     with connected(shop) as connection:
         connection.sendall(head(shop, "/cart", f"Content-Length: {length}", "Connection: close"))
-        connection.sendall(b"a=b&c")
-        connection.shutdown(socket.SHUT_WR)
         got = b""
-        while part := connection.recv(65536):
-            got += part
+        with suppress(OSError):  # the server may close on us before we are done
+            connection.sendall(b"a=b&c")
+            connection.shutdown(socket.SHUT_WR)
+            while part := connection.recv(65536):
+                got += part
     assert got == b"" or got.split()[1] in {b"400", b"413"}, got[:200]
     assert send(shop, "/cart", 10)[0] == 422  # the next one is served as ever
 
