@@ -110,8 +110,10 @@ def _what_it_is(upload: bytes) -> WrongFile:
         return WrongFile.GIF
     if start.startswith(b"<svg") or (start.startswith(b"<?xml") and b"<svg" in start):
         return WrongFile.SVG
-    beginnings = (b"\xff\xd8\xff", b"\x89png\r\n", b"riff")
-    return WrongFile.BROKEN if start.startswith(beginnings) else WrongFile.UNKNOWN
+    broken = start.startswith((b"\xff\xd8\xff", b"\x89png\r\n", b"riff")) or (
+        start[4:8] == b"ftyp" and start[8:12] in (b"heic", b"heix", b"mif1", b"avif")
+    )
+    return WrongFile.BROKEN if broken else WrongFile.UNKNOWN
 
 
 def _upright(opened: "Bitmap") -> "Bitmap":

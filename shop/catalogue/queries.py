@@ -124,7 +124,7 @@ def products_in(db: Session, status: Status) -> Sequence[Product]:
 
 
 def count_by_status(db: Session) -> dict[Status, int]:
-    rows = db.execute(select(Product.status, func.count()).group_by(Product.status)).tuples()
+    rows = db.execute(select(Product.status, func.count()).group_by(Product.status))
     there = {Status(status): n for status, n in rows}
     return {status: there.get(status, 0) for status in Status}
 
@@ -165,4 +165,4 @@ def collection_sizes(db: Session) -> dict[int, int]:
             CollectionProduct.collection_id
         )
     )
-    return dict(rows.tuples())
+    return dict(rows.all())

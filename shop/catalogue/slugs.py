@@ -14,7 +14,8 @@ _LETTERS = str.maketrans(
 def slug_of(name: str) -> str:
     """Return *name* as it stands in an address: "Räven Åke & Öl" is "raven-ake-ol"."""
     decomposed = unicodedata.normalize("NFKD", name.lower().translate(_LETTERS))
-    words = re.findall(r"[a-z0-9]+", "".join(c for c in decomposed if not unicodedata.combining(c)))
+    plain = "".join(sign for sign in decomposed if not unicodedata.combining(sign))
+    words = re.findall(r"[a-z0-9]+", plain.lower())
     slug = "-".join(words)[: LONGEST + 1]
     if len(slug) > LONGEST:  # cut between words, if there are any
         slug = slug.rpartition("-")[0] or slug[:LONGEST]

@@ -102,7 +102,7 @@ def _order_numbers(db: Session, variant_id: int) -> dict[int, int]:
         .join(StockMovement, StockMovement.order_id == Order.id)
         .where(StockMovement.variant_id == variant_id)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _came_between(seen: int, now_there: int) -> str:
