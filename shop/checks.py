@@ -244,7 +244,11 @@ def _sends_all(endpoint: WebhookEndpoint) -> bool:
 
 def _mail(config: Config) -> Check:
     if config.smtp_url:
-        return Check(_("Mail"), True, _("Mail is sent through your mail server. Try it below."))
+        return Check(
+            _("Mail"),
+            True,
+            _("Mail is sent through your mail server. Send yourself a test mail once."),
+        )
     sentence = _(
         "Mail is only written to files in %(folder)s. Set %(name)s to your mail provider’s "
         "server, such as smtps://name:password@smtp.example.se."
