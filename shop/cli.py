@@ -1,6 +1,7 @@
 """The command `shop`: thin, and the only one that knows the sandbox."""
 
 import os
+import signal
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
@@ -13,16 +14,20 @@ from shop.kit.clock import system_clock
 from shop.kit.db import UnsafeSQLite, read_sessions, write_sessions
 from shop.kit.logs import configure_logs
 from shop.kit.migrations import migrate as migrate_database
-from shop.kit.processes import Processes
+from shop.kit.processes import CannotStart, Processes, need_free_port
 
-app = typer.Typer(help="A small, exact shop for one maker.", no_args_is_help=True)
+app = typer.Typer(
+    help="A small, exact shop for one maker.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
 DEMO_EMAIL = "owner@shop.example"
 
 
 def main() -> None:
     try:
         app()
-    except (ConfigError, UnsafeSQLite) as error:
+    except (ConfigError, UnsafeSQLite, CannotStart) as error:
         _give_up(str(error))
 
 
@@ -44,6 +49,9 @@ def demo(
 
     environ = {"SHOP_ENV": "demo", "SHOP_BASE_URL": f"http://127.0.0.1:{port}"}
     config = _config({**os.environ, **environ})
+    need_free_port(port)
+    if not config.stripe_api_base:
+        need_free_port(port + 1)
     migrate_database(config.database_url)
     load_demo(config)
     processes = Processes()
@@ -122,6 +130,8 @@ def worker() -> None:
 
     configure_logs()
     stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
     run_worker(_config(), stop)
 
 

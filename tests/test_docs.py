@@ -14,7 +14,7 @@ DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 def test_every_setting_is_explained() -> None:
     read = set(re.findall(r'value\("(SHOP_\w+)"', (ROOT / "shop/config.py").read_text()))
     explained = set(
-        re.findall(r"^\| `(SHOP_\w+)`", (ROOT / "docs/configuration.md").read_text(), re.M)
+        re.findall(r"^\| `(SHOP_\w+)`", (ROOT / "docs/configuration.md").read_text(), re.MULTILINE)
     )
     assert read == explained
 
@@ -25,9 +25,8 @@ def test_every_command_is_explained() -> None:
         for command in cli.app.registered_commands
         if command.callback is not None
     }
-    explained = set(
-        re.findall(r"^\| `shop ([\w-]+)", (ROOT / "docs/configuration.md").read_text(), re.M)
-    )
+    table = (ROOT / "docs/configuration.md").read_text()
+    explained = set(re.findall(r"^\| `shop ([\w-]+)", table, re.MULTILINE))
     assert there == explained
 
 

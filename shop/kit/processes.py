@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +13,10 @@ from http import HTTPStatus
 from types import FrameType
 
 GRACE = 8.0  # seconds to end by themselves before they are made to
+
+
+class CannotStart(RuntimeError):
+    """Something that has to run beside us does not; the text says what."""
 
 
 class Processes:
@@ -45,15 +50,15 @@ class Processes:
         return code
 
     def wait_for(self, url: str, seconds: float = 60) -> None:
-        """Wait until *url* answers; RuntimeError if a child ends first, or it takes too long."""
+        """Wait until *url* answers; CannotStart if a child ends first, or it takes too long."""
         deadline = time.monotonic() + seconds
         while not self._stop.is_set():
             if answers(url):
                 return
             if any(child.poll() is not None for child in self._children):
-                raise RuntimeError(f"a process ended before {url} answered")
+                raise CannotStart(f"a process ended before {url} answered")
             if time.monotonic() > deadline:
-                raise RuntimeError(f"{url} did not answer within {seconds:.0f} seconds")
+                raise CannotStart(f"{url} did not answer within {seconds:.0f} seconds")
             time.sleep(0.05)
         raise SystemExit(0)
 
@@ -80,3 +85,15 @@ def answers(url: str) -> bool:
             return bool(response.status == HTTPStatus.OK)
     except OSError:
         return False
+
+
+def need_free_port(port: int) -> None:
+    """Raise CannotStart, with the way out, if *port* is taken on this machine."""
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise CannotStart(
+                f"Port {port} is taken. Choose another: the shop takes PORT, payments the next one."
+            ) from error
