@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from wtforms.validators import ValidationError
+
 from shop.kit.forms import CountField, Needed, ShopForm
+from shop.kit.i18n import gettext as _
 from shop.kit.i18n import lazy_gettext as lazy
 
 MOST_PIECES = 9999
@@ -21,4 +24,11 @@ class CountForm(ShopForm):
 
     def __init__(self, formdata: Any, *, most: int = MOST_PIECES) -> None:
         super().__init__(formdata)
-        self.counted.most = most
+        self._most = most
+
+    def validate_counted(self, field: CountField) -> None:
+        if field.data is not None and field.data > self._most:
+            raise ValidationError(
+                _("Write a whole number from %(least)s to %(most)s.")
+                % {"least": 0, "most": self._most}
+            )
