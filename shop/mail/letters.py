@@ -15,6 +15,8 @@ from shop.kit.clock import LOCAL
 from shop.mail.errors import BadAddress, NoSender
 from shop.preferences.values import Preferences
 
+LONGEST_HEADER = 400  # characters; 998 are allowed
+
 
 @dataclass(frozen=True)
 class Mail:
@@ -59,8 +61,8 @@ def compose(mail: Mail, heading: Heading, shop: Preferences) -> bytes:
     ascii_only = all(map(str.isascii, [recipient, shop.sender, shop.email, mail.reply_to]))
     email = EmailMessage(policy.SMTP if ascii_only else policy.SMTPUTF8)
     email["From"] = _from(shop)
-    email["To"] = Address(addr_spec=recipient)
-    email["Reply-To"] = Address(addr_spec=_reply_to(mail, shop))
+    email["To"] = _address("", recipient)
+    email["Reply-To"] = _address("", _reply_to(mail, shop))
     email["Subject"] = mail.subject
     email["Date"] = format_datetime(heading.date.astimezone(LOCAL))
     email["Message-ID"] = heading.message_id
@@ -73,7 +75,8 @@ def compose(mail: Mail, heading: Heading, shop: Preferences) -> bytes:
     if mail.html:
         email.add_alternative(mail.html, subtype="html", cte="quoted-printable")
     email["Content-Language"] = heading.locale  # last: setting the content clears it
-    return email.as_bytes()
+    # long lines in the head are allowed, and some programs lose a Message-ID that is folded
+    return email.as_bytes(policy=email.policy.clone(max_line_length=LONGEST_HEADER))
 
 
 def _from(shop: Preferences) -> Address:
@@ -81,7 +84,12 @@ def _from(shop: Preferences) -> Address:
         address = checked_address(shop.sender or shop.email)
     except BadAddress:
         raise NoSender from None
-    return Address(" ".join(shop.shop_name.split()), addr_spec=address)
+    return _address(" ".join(shop.shop_name.split()), address)
+
+
+def _address(name: str, checked: str) -> Address:
+    local_part, _at, domain = checked.rpartition("@")
+    return Address(name, local_part, domain)
 
 
 def _reply_to(mail: Mail, shop: Preferences) -> str:
@@ -122,4 +130,4 @@ def text_of(raw: bytes) -> str:
     """Return the plain text of a composed mail."""
     email = BytesParser(policy=policy.default).parsebytes(raw)
     body = email.get_body(("plain",))
-    return str(body.get_content()) if body is not None else ""
+    return str(body.get_content()).replace("\r\n", "\n") if body is not None else ""

@@ -3,8 +3,8 @@
 import re
 
 # a letter or parcel of the Universal Postal Union (RR123456785SE), or of PostNord in Sweden
-UNIVERSAL = re.compile(r"[A-Z]{2}(\d{8})(\d)SE")
-PARCEL = re.compile(r"(00)?\d{18}")
+UNIVERSAL = re.compile(r"[A-Z]{2}([0-9]{8})([0-9])SE")
+PARCEL = re.compile(r"(00)?[0-9]{18}")
 WEIGHTS = (8, 6, 4, 2, 3, 5, 9, 7)
 
 

@@ -1,0 +1,164 @@
+"""What the mail tests need: senders that fail on cue, and mail servers with a script."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiosmtpd.controller import Controller
+
+from shop.kit.clock import Clock
+from shop.kit.db import Sessions
+from shop.kit.ids import Signer
+from shop.kit.templating import filler, make_environment
+from shop.mail.letterhead import Letterhead, Stationery, Writer
+from shop.mail.letters import Letter, Mail
+from shop.mail.models import Message
+from shop.mail.senders import Sender
+from shop.mail.worker import PostOffice
+from tests.support import free_socket
+
+BASE_URL = "https://shop.example"
+STATIONERY = Stationery(
+    html=filler(make_environment(html=True)),
+    text=filler(make_environment(html=False)),
+    base_url=BASE_URL,
+    signer=Signer(("a secret key of the tests, long enough",)),
+)
+
+
+def note(_db: Any, subject_id: int, locale: str, _letterhead: Letterhead) -> Mail:
+    """Write a mail about nothing."""
+    return Mail(f"Subject {subject_id}", f"Text {subject_id} {locale}\n", f"<p>{subject_id}</p>")
+
+
+@dataclass
+class Recorder:
+    """Takes every letter, unless the test has something to raise first."""
+
+    letters: list[Letter] = field(default_factory=list)
+    failures: list[BaseException | None] = field(default_factory=list)
+
+    def send(self, letter: Letter) -> None:
+        if self.failures and (failure := self.failures.pop(0)) is not None:
+            raise failure
+        self.letters.append(letter)
+
+    @property
+    def recipients(self) -> list[str]:
+        return [letter.recipient for letter in self.letters]
+
+
+def post_office(
+    sessions: Sessions,
+    reads: Sessions,
+    sender: Sender,
+    clock: Clock,
+    writers: dict[str, Writer] | None = None,
+) -> PostOffice:
+    return PostOffice(
+        sessions=sessions,
+        reads=reads,
+        sender=sender,
+        writers=writers or {"note": note},
+        stationery=STATIONERY,
+        now=clock,
+        chance=lambda: 0.0,
+    )
+
+
+def message(sessions: Sessions, message_id: int = 1) -> Message:
+    with sessions.begin() as db:
+        found = db.get(Message, message_id)
+        assert found is not None
+        return found
+
+
+# --- mail servers ---------------------------------------------------------------------------------
+
+
+@dataclass
+class Script:
+    """What the server answers: to each recipient and each content in turn, then "taken"."""
+
+    port: int = 0
+    to_sender: list[str] = field(default_factory=list)
+    to_recipient: list[str] = field(default_factory=list)
+    to_content: list[str] = field(default_factory=list)  # "drop" takes it and hangs up unsaid
+    contents: list[bytes] = field(default_factory=list)
+    recipients: list[list[str]] = field(default_factory=list)
+    senders: list[str] = field(default_factory=list)
+
+    async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
+        self, _server: Any, _session: Any, envelope: Any, address: str, _options: list[str]
+    ) -> str:
+        if self.to_sender:
+            return self.to_sender.pop(0)
+        envelope.mail_from = address
+        return "250 OK"
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, _server: Any, _session: Any, envelope: Any, address: str, _options: list[str]
+    ) -> str:
+        if self.to_recipient:
+            return self.to_recipient.pop(0)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
+        answer = self.to_content.pop(0) if self.to_content else "250 taken"
+        if answer == "drop" or answer.startswith("250"):
+            self.contents.append(envelope.content)
+            self.recipients.append(list(envelope.rcpt_tos))
+            self.senders.append(envelope.mail_from)
+        if answer == "drop":
+            server.transport.abort()
+        return answer
+
+
+@contextmanager
+def mail_server(**options: Any) -> Iterator[Script]:
+    with free_socket() as free:
+        port = free.getsockname()[1]
+    script = Script(port)
+    controller = Controller(script, hostname="127.0.0.1", port=port, **options)
+    controller.start()
+    try:
+        yield script
+    finally:
+        controller.stop()
+
+
+@contextmanager
+def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Serve on a port where *talk* has each connection to itself."""
+    stopping = threading.Event()
+
+    def serve(listening: socket.socket) -> None:
+        while not stopping.is_set():
+            with suppress(OSError):
+                connection, _ = listening.accept()
+                with connection, suppress(OSError):
+                    talk(connection)
+
+    with free_socket() as listening:
+        listening.settimeout(0.1)
+        listening.listen()
+        thread = threading.Thread(target=serve, args=(listening,), daemon=True)
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            stopping.set()
+            thread.join(5)
+
+
+def dripping(connection: socket.socket) -> None:
+    """Greet for ever, a letter at a time, never finishing the line."""
+    connection.sendall(b"220 ")
+    while True:
+        connection.sendall(b"x")
+        time.sleep(0.05)
