@@ -1,18 +1,14 @@
 // When a control marked data-renews="#part, #part" changes, its form is sent in the background as
 // its own small button [data-quiet] would send it, and those parts of the page are taken from the
-// answer. Without this script the button does the same with a new page.
+// answer. Without script the button is there, and does the same with a new page.
 const renewing = "[data-renews]";
-
-function hideButtons() {
-  for (const button of document.querySelectorAll("[data-quiet]")) button.hidden = true;
-}
 
 async function renew(control) {
   const { form, id } = control;
   const button = form.querySelector("[data-quiet]");
   try {
     const body = new URLSearchParams(new FormData(form));
-    if (button.name) body.set(button.name, button.value);
+    if (button?.name) body.set(button.name, button.value);
     const answer = await fetch(form.action, { method: "POST", body });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const parts = control.dataset.renews.split(",");
@@ -23,17 +19,32 @@ async function renew(control) {
     form.requestSubmit(button);
     return;
   }
-  hideButtons();
   document.getElementById(id)?.focus();
   const news = [...document.querySelectorAll("[data-told]")].find((part) => part.offsetParent);
   const told = document.getElementById("told");
   if (told && news) told.textContent = news.dataset.told;
 }
 
-let waiting;
+let timer;
+let pending;
 document.addEventListener("change", ({ target }) => {
   if (!target.matches(renewing) || !target.checkValidity()) return;
-  clearTimeout(waiting); // several taps on the stepper are one change
-  waiting = setTimeout(renew, target.type === "number" ? 400 : 0, target);
+  clearTimeout(timer); // several taps on the stepper are one change
+  const delay = target.type === "number" ? 400 : 0;
+  const change = new Promise((done) => {
+    timer = setTimeout(() => done(renew(target)), delay);
+  });
+  pending = change;
+  change.then(() => {
+    if (pending === change) pending = undefined;
+  });
 });
-hideButtons();
+
+// Whoever goes on at once goes on with the change.
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest("a[href]");
+  if (!link || !pending) return;
+  event.preventDefault();
+  await pending;
+  location.href = link.href;
+});
