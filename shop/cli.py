@@ -203,9 +203,13 @@ def invite_owner(email: str) -> None:
 
 def _new_owner_link(config: Config, email: str, valid_for: timedelta) -> str:
     from shop.owner.actions import invite_owner
+    from shop.owner.errors import NotAnAddress
 
-    with write_sessions(config.database_url).begin() as db:
-        return invite_owner(db, email, now=system_clock(), valid_for=valid_for)
+    try:
+        with write_sessions(config.database_url).begin() as db:
+            return invite_owner(db, email, now=system_clock(), valid_for=valid_for)
+    except NotAnAddress:
+        _give_up(f"{email!r} is no e-mail address.")
 
 
 @app.command()

@@ -64,6 +64,20 @@ def test_no_more_are_sold_than_there_are(
     assert len(paid) == pieces
 
 
+@pytest.mark.slow
+@on_both_databases
+@pytest.mark.parametrize("round_", range(25))
+def test_no_more_are_sold_in_any_of_many_rounds(
+    round_: int, shop: Config, shelf: Shelf, sessions: Sessions
+) -> None:
+    variant_id = shelf.add("raven", on_hand=1 + round_ % 3)
+    pieces = 1 + round_ % 3
+    assert race(shop, variant_id, BUYERS) == {303: pieces, 409: BUYERS - pieces}
+    with sessions.begin() as db:
+        assert db.get_one(StockLevel, variant_id).on_hand == 0
+        assert [finding.invariant.rule for finding in verify(db) if not finding.holds] == []
+
+
 def test_without_the_guard_too_many_are_sold(
     shelf: Shelf, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
