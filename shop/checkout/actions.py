@@ -74,7 +74,7 @@ def place_order(
     if (again := _unpaid_before(db, cart, fingerprint, now)) is not None:
         return again
     shown = shown_cart(db, cart, held_by_cart(db, cart.id))
-    if len(shown.to_order) != len(cart.lines) or not shown.can_be_ordered:
+    if len(shown.to_order) != len(shown.lines) or not shown.can_be_ordered:
         raise CannotBeOrdered
     delivery = _delivery(db, shown, buyer, choice, now)
     order, lines = _write_order(db, cart, shown, buyer, delivery, seller, now)

@@ -47,7 +47,10 @@ def show(request: Request) -> Response:
         order = _order_of_link(request, db)
         data = _typed_before(order) if order else {}
         form = _form(request, db, None, **data)
-        return _page(request, db, cart, form)
+        response = _page(request, db, cart, form)
+    if order is not None:
+        response.headers["Cache-Control"] = "no-store"  # the address is the right to look
+    return response
 
 
 def place(request: Request, form: FormData) -> Response:
