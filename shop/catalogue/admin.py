@@ -49,6 +49,7 @@ from shop.kit.forms import stripped, whole_number
 from shop.kit.i18n import gettext as _
 from shop.kit.routing import OWNER, Get, Post
 from shop.kit.templating import page
+from shop.owner.actions import write_audit
 from shop.stock.actions import follow_kind
 from shop.stock.errors import MoreThanOne, PromisedAlready
 from shop.stock.queries import stock_levels
@@ -124,6 +125,7 @@ def create(request: Request, data: FormData) -> Response:
         follow_kind(db, product, pieces=sent.form.pieces, by=BY, now=till.now())
         if selling:
             publish(db, product, now=till.now())
+            write_audit(db, BY, "item-publish", product.slug, now=till.now())
     return _to(product, "item-on-sale" if selling else "item-kept")
 
 
@@ -199,9 +201,11 @@ def _then(request: Request, db: Session, product: Product, verb: str) -> Respons
     photo_id = whole_number(number, least=1, most=LARGEST_ID) or 0
     if name == "publish":
         publish(db, product, now=now)
+        write_audit(db, BY, "item-publish", product.slug, now=now)
         return _to(product, "item-on-sale")
     if name in AWAY:
         AWAY[name](product)
+        write_audit(db, BY, f"item-{name}", product.slug, now=now)
         return _to(product, f"item-{name}")
     if name == "duplicate":
         language = request.state.preferences.current.default_language
@@ -315,8 +319,11 @@ def place_collection(request: Request, data: FormData) -> Response:
 
 
 def remove_collection(request: Request, data: FormData) -> Response:  # noqa: ARG001 - a button
-    with request.state.till.sessions.begin() as db:
-        delete_collection(db, _collection(request, db))
+    till = request.state.till
+    with till.sessions.begin() as db:
+        collection = _collection(request, db)
+        delete_collection(db, collection)
+        write_audit(db, BY, "collection-deleted", collection.slug, now=till.now())
     return RedirectResponse("/admin/collections?note=collection-deleted", status_code=303)
 
 

@@ -17,7 +17,13 @@ DEEDS = {
     "settings-changed": lazy("Settings were changed"),
     "text-changed": lazy("A text was changed"),
     "mail-sent-again": lazy("A mail was sent again"),
+    "withdrawal-seen-to": lazy("A withdrawal was seen to"),
     "postage-changed": lazy("Postage was changed"),
+    "item-publish": lazy("An item was put on sale"),
+    "item-unpublish": lazy("An item was taken out of the shop"),
+    "item-archive": lazy("An item was put away"),
+    "item-restore": lazy("An item was made a draft again"),
+    "collection-deleted": lazy("A collection was deleted"),
 }
 
 

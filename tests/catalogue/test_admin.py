@@ -15,6 +15,8 @@ from shop.catalogue.uploads import ticket
 from shop.config import Config
 from shop.kit.db import Sessions
 from shop.kit.ids import Signer
+from shop.owner.deeds import DEEDS
+from shop.owner.queries import audit_trail
 from shop.preferences.actions import set_preferences
 from shop.stock.actions import reserve
 from shop.stock.queries import movements, stock_levels
@@ -405,6 +407,18 @@ def test_an_item_goes_out_of_the_shop_and_comes_back(
     assert "Räven" in owner.http.get("/admin/products?show=archived").text
     change(owner, fox.id, then="restore")
     assert the_product(sessions).status == "draft"
+
+
+def test_what_goes_in_and_out_of_the_shop_is_in_the_trail(
+    owner: Buyer, fox: Product, sessions: Sessions
+) -> None:
+    for verb in ("unpublish", "publish", "archive", "restore"):
+        change(owner, fox.id, then=verb)
+    with sessions.begin() as db:
+        trail = [(row.action, row.subject, row.by) for row in audit_trail(db)]
+    verbs = ["restore", "archive", "publish", "unpublish", "publish"]
+    assert trail[:5] == [(f"item-{verb}", "raven", "owner") for verb in verbs]
+    assert {f"item-{verb}" for verb in verbs} | {"collection-deleted"} <= DEEDS.keys()
 
 
 def test_a_draft_without_a_price_cannot_be_published(owner: Buyer, sessions: Sessions) -> None:
