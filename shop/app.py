@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio.to_thread
@@ -46,6 +46,8 @@ from shop.preferences.live import LivePreferences
 from shop.reports import pages as reports_pages
 from shop.shipping import admin as shipping_admin
 from shop.stock import admin as stock_admin
+from shop.withdrawals import admin as withdrawals_admin
+from shop.withdrawals import pages as withdrawals_pages
 
 log = logging.getLogger("shop")
 ERROR_PAGES = {400, 403, 404, 405, 413, 429, 500, 503}
@@ -84,6 +86,8 @@ def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
         keeping_up = asyncio.create_task(keep_up(live))
         yield
         keeping_up.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping_up  # a read that is under way gives its connection back first
         till.sessions.engine.dispose()
         reads.engine.dispose()
 
@@ -113,6 +117,8 @@ def routes() -> list[ShopRoute]:
         *checkout_pages.routes,
         *orders_pages.routes,
         *orders_admin.routes,
+        *withdrawals_pages.routes,
+        *withdrawals_admin.routes,
         *mail_admin.routes,
         *payments_pages.routes,
         *preferences_pages.routes,

@@ -10,6 +10,7 @@ from shop.preferences import models as preferences
 from shop.shipping import models as shipping
 from shop.stock import models as stock
 from shop.tax import models as tax
+from shop.withdrawals import models as withdrawals
 
 __all__ = [
     "Base",
@@ -22,4 +23,5 @@ __all__ = [
     "shipping",
     "stock",
     "tax",
+    "withdrawals",
 ]

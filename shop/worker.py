@@ -16,8 +16,15 @@ from shop.orders.messages import confirmation, dispatch, notice
 from shop.payments.gateway import StripeGateway
 from shop.payments.reconciler import reconcile, release_changed_carts
 from shop.payments.till import Till
+from shop.withdrawals import messages as withdrawals
 
-WRITERS = {"order_confirmation": confirmation, "order_notice": notice, "dispatch": dispatch}
+WRITERS = {
+    "order_confirmation": confirmation,
+    "order_notice": notice,
+    "dispatch": dispatch,
+    "withdrawal_receipt": withdrawals.receipt,
+    "withdrawal_notice": withdrawals.notice,
+}
 
 
 def make_till(config: Config) -> Till:

@@ -1,9 +1,9 @@
 """Create the shop."""
 
 import sqlalchemy as sa
+from alembic import op
 
 import shop.kit.db
-from alembic import op
 
 revision = "0001"
 down_revision = None
@@ -229,6 +229,17 @@ def upgrade() -> None:
         sa.CheckConstraint("rate_bp >= 0 AND rate_bp < 10000", name=op.f("ck_vat_rates_rate_sane")),
         sa.PrimaryKeyConstraint("country", "valid_from", name=op.f("pk_vat_rates")),
     )
+    op.create_table(
+        "withdrawal_tries",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("at", shop.kit.db.UTCDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_withdrawal_tries")),
+    )
+    with op.batch_alter_table("withdrawal_tries", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_withdrawal_tries_at"), ["at"], unique=False)
+        batch_op.create_index("ix_withdrawal_tries_source_at", ["source", "at"], unique=False)
+
     op.create_table(
         "collection_products",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -466,6 +477,27 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_variants_product_id"), ["product_id"], unique=False)
 
     op.create_table(
+        "withdrawals",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("order_id", sa.Integer(), nullable=True),
+        sa.Column("order_given", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("items", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("locale", sa.Text(), nullable=False),
+        sa.Column("at", shop.kit.db.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("handled_at", shop.kit.db.UTCDateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_withdrawals_order_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_withdrawals")),
+        sa.UniqueConstraint("fingerprint", name=op.f("uq_withdrawals_fingerprint")),
+    )
+    with op.batch_alter_table("withdrawals", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_withdrawals_handled_at"), ["handled_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_withdrawals_order_id"), ["order_id"], unique=False)
+
+    op.create_table(
         "order_lines",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("order_id", sa.Integer(), nullable=False),
@@ -576,6 +608,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_order_lines_order_id"))
 
     op.drop_table("order_lines")
+    with op.batch_alter_table("withdrawals", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_withdrawals_order_id"))
+        batch_op.drop_index(batch_op.f("ix_withdrawals_handled_at"))
+
+    op.drop_table("withdrawals")
     with op.batch_alter_table("variants", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_variants_product_id"))
 
@@ -625,6 +662,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_collection_products_collection_id"))
 
     op.drop_table("collection_products")
+    with op.batch_alter_table("withdrawal_tries", schema=None) as batch_op:
+        batch_op.drop_index("ix_withdrawal_tries_source_at")
+        batch_op.drop_index(batch_op.f("ix_withdrawal_tries_at"))
+
+    op.drop_table("withdrawal_tries")
     op.drop_table("vat_rates")
     with op.batch_alter_table("sign_in_attempts", schema=None) as batch_op:
         batch_op.drop_index("ix_sign_in_attempts_source_at")

@@ -8,11 +8,10 @@ from wtforms.validators import ValidationError
 
 from shop.catalogue.actions import Details, Words
 from shop.catalogue.models import Collection, CollectionText, Kind, Product, ProductText
-from shop.kit.forms import CountField, LineField, MoneyField, Needed, ShopForm
+from shop.kit.forms import CountField, LineField, MoneyField, Needed, ShopForm, clean_lines
 from shop.kit.i18n import gettext as _
 from shop.kit.i18n import lazy_gettext as lazy
 from shop.preferences.forms import AtMost, language_name
-from shop.preferences.texts import unix_lines
 
 LONGEST_NAME = 120
 LONGEST_TEXT = 5000
@@ -25,12 +24,6 @@ LONGEST_LEAD_TIME = 365
 WEIGHT_G = 20
 THICKNESS_MM = 25
 LEAD_TIME_DAYS = 14
-
-
-def clean_lines(text: object) -> str:
-    """Return a text of several lines without what no text has: control characters."""
-    lines = unix_lines(text) if isinstance(text, str) else ""
-    return "".join(sign for sign in lines if sign >= " " or sign in "\n\t")
 
 
 def _text(label: str) -> TextAreaField:

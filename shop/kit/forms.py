@@ -27,6 +27,14 @@ def stripped(text: str | None) -> str:
     return re.sub(r"[\s\x00-\x1f\x7f]+", " ", text or "").strip()
 
 
+def clean_lines(text: object) -> str:
+    """Return a text of several lines with plain line ends and no blank ones at its ends, and
+    without what no text has: control characters.
+    """
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").strip() if isinstance(text, str) else ""
+    return "".join(sign for sign in lines if sign >= " " or sign in "\n\t").replace("\x7f", "")
+
+
 class LineField(StringField):
     """One line of text, trimmed; line breaks and control characters become spaces."""
 

@@ -37,6 +37,7 @@ from shop.owner.passwords import hash_password, password_matches
 from shop.owner.queries import audit_trail, recovery_codes_left, sessions_of
 from shop.owner.totp import qr_code, setup_link
 from shop.stock.queries import sold_out_since
+from shop.withdrawals.queries import unhandled
 
 LATELY = timedelta(days=14)
 LARGEST_ID = 999_999_999
@@ -56,6 +57,7 @@ def home(request: Request) -> Response:
             today=local_day(now),
             waiting=waiting(db, local_day(now)),
             parked=parked_count(db),
+            withdrawals=unhandled(db),
             sold_out=sold_out_since(db, now - LATELY),
             paid=paid_since(db, _month_start(now), wishes.currency),
             is_new=not any_bought(db),

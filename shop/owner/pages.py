@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import cast
 
 from sqlalchemy.exc import OperationalError
@@ -12,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from shop.kit.cookies import get_cookie, set_cookie
 from shop.kit.ids import random_token
+from shop.kit.network import network_of
 from shop.kit.routing import ENTERING, PUBLIC, Get, Post
 from shop.kit.templating import page
 from shop.owner.actions import (
@@ -207,18 +207,7 @@ def _source(request: Request) -> tuple[str, bool]:
     device, _, proof = get_cookie(request, KNOWN_DEVICE).partition(".")
     if device and request.state.signer.verifies(KNOWN_DEVICE, device, proof):
         return f"device {device}", True
-    return _network(request.client.host if request.client else ""), False
-
-
-def _network(host: str) -> str:
-    """Return *host*, or for IPv6 the network that one household or server has."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return "unknown"
-    if isinstance(address, IPv6Address):
-        return str(ip_network((address, 64), strict=False))
-    return str(address)
+    return network_of(request.client.host if request.client else ""), False
 
 
 def _next(request: Request) -> str:

@@ -203,6 +203,15 @@ INVARIANTS = [
         """,
     ),
     Invariant(
+        "I7",
+        "every withdrawal has its receipt",
+        """
+        SELECT w.id FROM withdrawals w WHERE NOT EXISTS (
+            SELECT 1 FROM outbox m WHERE m.kind = 'withdrawal_receipt' AND m.subject_id = w.id
+        )
+        """,
+    ),
+    Invariant(
         "I8",
         "an event that counts as done has an attempt that Stripe was asked about",
         """
