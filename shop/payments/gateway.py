@@ -149,7 +149,8 @@ class StripeGateway:
                 )
             except (stripe.SignatureVerificationError, ValueError):
                 continue
-            return Event(event.id, event.type, event.data.object["id"], event.livemode)
+            object_id = getattr(event.data.object, "id", "")  # a balance, say, has none
+            return Event(event.id, event.type, object_id, event.livemode)
         raise InvalidSignature
 
     def webhook_endpoints(self) -> list[WebhookEndpoint]:
