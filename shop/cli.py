@@ -53,6 +53,7 @@ def demo(
     if not config.stripe_api_base:
         need_free_port(port + 1)
     migrate_database(config.database_url)
+    typer.echo("Getting the demo ready; the first time takes half a minute, for the photos.")
     load_demo(config)
     processes = Processes()
     try:

@@ -1,6 +1,7 @@
 """The checkout: one page, then Stripe's payment page, then back."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
@@ -8,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from shop.cart.cookie import COOKIE, Cart, read_cart
+from shop.cart.cookie import COOKIE, DAYS, Cart, CartLine, cart_text, read_cart
 from shop.cart.queries import shown_cart
 from shop.checkout.actions import Choice, Seller, place_order
 from shop.checkout.errors import (
@@ -58,10 +59,9 @@ def place(request: Request, form: FormData) -> Response:
     cart = read_cart(get_cookie(request, COOKIE), request.state.signer)
     with request.state.reads.begin() as db:
         checkout = _form(request, db, form)
-        if "update" in form:
-            return _page(request, db, cart, checkout)
-        if not checkout.validate():
-            return _page(request, db, cart, checkout, status=422)
+        not_yet = _asked_again(request, db, cart, checkout, form)
+    if not_yet is not None:
+        return not_yet
     try:
         return _place_and_pay(request, cart, checkout, form)
     except EmptyCart:
@@ -72,6 +72,29 @@ def place(request: Request, form: FormData) -> Response:
     except PaymentError:
         with request.state.reads.begin() as db:
             return _page(request, db, cart, checkout, problem="PaymentError", status=503)
+
+
+def _asked_again(
+    request: Request, db: Session, cart: Cart, checkout: CheckoutForm, form: FormData
+) -> Response | None:
+    """Return the page once more if that is what the button asks for, or the form needs it."""
+    if "update" in form:
+        return _page(request, db, cart, checkout)
+    if "without-gone" in form:
+        return _go_on_without_gone(request, db, unbought(db, cart), checkout)
+    return None if checkout.validate() else _page(request, db, cart, checkout, status=422)
+
+
+def _go_on_without_gone(
+    request: Request, db: Session, cart: Cart, checkout: CheckoutForm
+) -> Response:
+    """Keep in the cart what can be had, and show the same form with everything that was typed."""
+    shown = shown_cart(db, cart, held_by_cart(db, cart.id))
+    left = {line.variant.id: min(line.quantity, line.most) for line in shown.to_order}
+    kept = replace(cart, lines=tuple(CartLine(id_, count) for id_, count in left.items()))
+    response = _page(request, db, kept, checkout) if left else _to(request, "/cart")
+    set_cookie(request, response, COOKIE, cart_text(kept, request.state.signer), DAYS)
+    return response
 
 
 def _place_and_pay(

@@ -1,6 +1,7 @@
 """The main way, over real HTTP: from the shelf to a paid order."""
 
 import re
+from collections.abc import Callable
 
 from sqlalchemy import select
 
@@ -9,7 +10,7 @@ from shop.mail.models import Message
 from shop.orders.models import Order, OrderEntry
 from shop.sandbox.stand_in.server import StandInServer
 from shop.stock.models import StockLevel, StockMovement
-from tests.support import Buyer, Shelf, on_both_databases
+from tests.support import ANNA, Buyer, Shelf, fields_of, on_both_databases
 
 
 @on_both_databases
@@ -38,3 +39,28 @@ def test_a_doll_is_bought(
             ("order_confirmation", "anna@example.se"),
             ("order_notice", "butik@example.se"),
         }
+
+
+def test_the_rest_is_bought_when_one_thing_is_gone_and_nothing_typed_is_lost(
+    new_buyer: Callable[[], Buyer], shelf: Shelf, sessions: Sessions
+) -> None:
+    fox, owl = shelf.add("raven"), shelf.add("ugglan", price_amount=32500)
+    slow = new_buyer()
+    slow.add(fox)
+    slow.add(owl)
+    fields = slow.checkout_fields() | ANNA | {"name": "Karin Öberg"}
+    new_buyer().buy(fox)
+
+    told = slow.post("/checkout", **fields)
+    assert told.status_code == 409
+    assert 'name="without-gone"' in told.text
+    again = slow.post("/checkout", **fields, **{"without-gone": "1"})
+
+    assert again.status_code == 200
+    shown = fields_of(again.text, "checkout")
+    assert (shown["name"], shown["subtotal"]) == ("Karin Öberg", "32500")
+    placed = slow.post("/checkout", **shown)
+    assert 'data-order="1002"' in slow.pay(placed.headers["location"]).text
+    with sessions.begin() as db:
+        order = db.scalars(select(Order).where(Order.number == 1002)).one()
+        assert (order.name, order.total_amount) == ("Karin Öberg", 36100)

@@ -54,7 +54,7 @@ def sign_in(page: Page, shop: Config, sessions: Sessions) -> None:
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
-def test_from_the_camera_to_the_post(  # noqa: PLR0917
+def test_from_the_camera_to_the_post(
     script: bool,
     new_page: NewPage,
     shop: Config,
