@@ -168,14 +168,14 @@ INVARIANTS = [
         """
         SELECT o.number, o.status, e.kind
         FROM orders o
-        JOIN (
+        LEFT JOIN (
             SELECT order_id, max(id) AS id FROM order_entries
             WHERE kind IN ('placed', 'paid', 'shipped', 'delivered', 'refunded', 'expired',
                            'cancelled', 'sending_taken_back')
             GROUP BY order_id
         ) last ON last.order_id = o.id
-        JOIN order_entries e ON e.id = last.id
-        WHERE o.status <> CASE e.kind WHEN 'placed' THEN 'pending'
+        LEFT JOIN order_entries e ON e.id = last.id
+        WHERE e.id IS NULL OR o.status <> CASE e.kind WHEN 'placed' THEN 'pending'
                                WHEN 'sending_taken_back' THEN 'paid' ELSE e.kind END
         """,
     ),

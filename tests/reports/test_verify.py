@@ -1,0 +1,302 @@
+"""The books are asked what must always be true: each rule finds its own defect, and no other."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.orm import Session
+
+from shop.cart.cookie import Cart, CartLine
+from shop.checkout.actions import Choice, Seller, place_order
+from shop.checkout.forms import Buyer
+from shop.kit.db import Sessions, write_engine
+from shop.kit.ids import Signer, random_token
+from shop.kit.urls import Urls
+from shop.orders.actions import ship
+from shop.orders.models import Order
+from shop.payments.actions import apply_session, close_attempt, record_session
+from shop.payments.gateway import CheckoutSession, Event
+from shop.payments.inbox import store
+from shop.payments.models import PaymentAttempt
+from shop.preferences.values import Preferences
+from shop.reports.verify import INVARIANTS, verify
+from tests.support import ANNA, NOON, Shelf, on_both_databases
+
+SELLER = Seller(Preferences(), Urls("https://shop.example", "sv"), Signer(["a long enough key"]))
+WHO = Buyer(**ANNA, locale="sv")
+SHIPPED, PAID, PENDING, EXPIRED = 1, 2, 3, 4  # the orders by their ids
+RAVEN, MOSS, OWL = 1, 2, 3  # the variants
+
+
+def order(db: Session, variant_id: int, quantity: int) -> PaymentAttempt:
+    cart = Cart(random_token(), (CartLine(variant_id, quantity),))
+    choice = Choice("letter", 24500 * quantity, 3600)
+    attempt = place_order(db, cart, WHO, choice, SELLER, now=NOON)
+    record_session(db, attempt.id, session_of(attempt, "open"))
+    return attempt
+
+
+def session_of(attempt: PaymentAttempt, status: str) -> CheckoutSession:
+    paid = status == "complete"
+    return CheckoutSession(
+        id=f"cs_{attempt.order_id}",
+        url=None if paid else "https://checkout.stripe.com/x",
+        status=status,
+        payment_status="paid" if paid else "unpaid",
+        amount_total=attempt.amount,
+        currency=attempt.currency,
+        livemode=False,
+        order_reference=str(attempt.order_id),
+        attempt_id=attempt.id,
+        payment_intent_id=f"pi_{attempt.order_id}" if paid else None,
+        amount_received=attempt.amount if paid else None,
+        payment_method="card" if paid else "",
+    )
+
+
+def pay(db: Session, attempt: PaymentAttempt) -> None:
+    apply_session(db, attempt, session_of(attempt, "complete"), livemode=False, now=NOON)
+
+
+@pytest.fixture
+def busy(sessions: Sessions, shelf: Shelf) -> Sessions:
+    """Return a shop with an order in every state that a buyer can bring it into."""
+    assert (shelf.add("raven"), shelf.add("moss", on_hand=5), shelf.add("ugglan")) == (1, 2, 3)
+    with sessions.begin() as db:
+        pay(db, order(db, RAVEN, 1))
+    with sessions.begin() as db:
+        ship(db, db.get_one(Order, SHIPPED), tracking="", now=NOON)
+        pay(db, order(db, MOSS, 1))
+        store(
+            db, Event("evt_1", "checkout.session.completed", "cs_2", livemode=False), "{}", now=NOON
+        )
+        db.execute(text("UPDATE provider_events SET processed_at = received_at"))
+    with sessions.begin() as db:
+        order(db, MOSS, 2)
+        gone = order(db, MOSS, 2)
+        db.flush()  # the timeline's entries are written in the order of what happened
+        close_attempt(db, gone, now=NOON)
+    return sessions
+
+
+def broken(db: Session) -> set[str]:
+    return {finding.invariant.rule for finding in verify(db) if not finding.holds}
+
+
+@on_both_databases
+def test_a_new_shop_and_a_busy_one_break_no_rule(sessions: Sessions, busy: Sessions) -> None:
+    with busy.begin() as db:
+        states = list(db.execute(text("SELECT status FROM orders ORDER BY id")).scalars())
+        assert states == ["shipped", "paid", "pending", "expired"]
+        assert broken(db) == set()
+        assert len(verify(db)) == len(INVARIANTS) == len({i.rule for i in INVARIANTS})
+
+
+@on_both_databases
+def test_an_empty_shop_breaks_no_rule(sessions: Sessions) -> None:
+    with sessions.begin() as db:
+        assert broken(db) == set()
+
+
+ANOTHER_PAYMENT = """
+INSERT INTO payment_attempts (id, order_id, status, request, fingerprint, amount, currency,
+                              created_at, expires_at, payment_method)
+SELECT 'another', order_id, 'paid', request, fingerprint, amount, currency,
+       created_at, expires_at, payment_method
+FROM payment_attempts WHERE order_id = 2
+"""
+COUNTED_OFF = """
+INSERT INTO stock_movements (variant_id, delta, reason, "by", at)
+SELECT variant_id, -3, 'counted', "by", at FROM stock_movements WHERE variant_id = 2 AND delta = 5
+"""
+WITHDRAWN = """
+INSERT INTO withdrawals (id, order_id, order_given, name, email, items, message, locale, at,
+                         fingerprint)
+SELECT 1, id, '1002', name, email, '', '', locale, placed_at, 'x' FROM orders WHERE id = 2
+"""
+DEFECTS: list[tuple[str, list[str]]] = [
+    (
+        "what lies on the shelf is the sum of its movements",
+        ["UPDATE stock_levels SET on_hand = on_hand + 1 WHERE variant_id = 2"],
+    ),
+    (
+        "what lies on the shelf is the sum of its movements",
+        ["DELETE FROM stock_movements WHERE variant_id = 3"],
+    ),
+    (
+        "what is promised is what unpaid orders hold",
+        ["UPDATE stock_levels SET reserved = 1 WHERE variant_id = 2"],
+    ),
+    (
+        "what is promised is what unpaid orders hold",
+        ["UPDATE stock_levels SET reserved = 1 WHERE variant_id = 3"],
+    ),
+    (
+        "nothing is promised that is not there",
+        [COUNTED_OFF, "UPDATE stock_levels SET on_hand = 1 WHERE variant_id = 2"],
+    ),
+    (
+        "every bought piece left the shelf once, in the ledger",
+        [
+            "DELETE FROM stock_movements WHERE order_id = 2",
+            "UPDATE stock_levels SET on_hand = on_hand + 1 WHERE variant_id = 2",
+        ],
+    ),
+    (
+        "every bought piece left the shelf once, in the ledger",
+        [
+            "UPDATE stock_movements SET delta = -2 WHERE order_id = 2",
+            "UPDATE stock_levels SET on_hand = on_hand - 1 WHERE variant_id = 2",
+        ],
+    ),
+    (
+        "a unique piece belongs to one buyer at the most",
+        [
+            "UPDATE products SET kind = 'unique'",
+            "UPDATE stock_movements SET reason = 'sold' WHERE variant_id = 2",
+        ],
+    ),
+    (
+        "every paid order has its payment, and every payment its order",
+        ["UPDATE payment_attempts SET status = 'expired' WHERE order_id = 2"],
+    ),
+    (
+        "every paid order has its payment, and every payment its order",
+        ["UPDATE payment_attempts SET status = 'paid' WHERE order_id = 4"],
+    ),
+    (
+        "money that came late, or does not fit, is held for a person to look at",
+        ["UPDATE payment_attempts SET status = 'late' WHERE order_id = 4"],
+    ),
+    (
+        "money that came late, or does not fit, is held for a person to look at",
+        ["UPDATE payment_attempts SET status = 'review' WHERE order_id = 3"],
+    ),
+    ("an order is paid once", [ANOTHER_PAYMENT]),
+    (
+        "the total is the lines with their postage, less the discount",
+        [
+            "UPDATE orders SET subtotal_amount = 49001, total_amount = 52601 WHERE id = 4",
+            "UPDATE payment_attempts SET amount = amount + 1 WHERE order_id = 4",
+        ],
+    ),
+    (
+        "the total is the lines with their postage, less the discount",
+        [
+            "UPDATE orders SET total_amount = total_amount - 1 WHERE id = 4",
+            "UPDATE payment_attempts SET amount = amount - 1 WHERE order_id = 4",
+        ],
+    ),
+    (
+        "the VAT is the lines' and the postage's",
+        ["UPDATE orders SET vat_amount = vat_amount + 1 WHERE id = 4"],
+    ),
+    (
+        "what Stripe is asked for is what the order costs",
+        ["UPDATE payment_attempts SET amount = amount - 1 WHERE order_id = 3"],
+    ),
+    (
+        "what Stripe is asked for is what the order costs",
+        ["UPDATE payment_attempts SET currency = 'EUR' WHERE order_id = 3"],
+    ),
+    ("every order has lines", ["DELETE FROM order_lines WHERE order_id = 4"]),
+    (
+        "an order's state is the last one of its timeline",
+        ["UPDATE order_entries SET kind = 'cancelled' WHERE kind = 'expired'"],
+    ),
+    (
+        "an order's state is the last one of its timeline",
+        ["DELETE FROM order_entries WHERE order_id = 3"],
+    ),
+    (
+        "an unpaid order has a payment that can still come",
+        ["UPDATE payment_attempts SET status = 'expired' WHERE order_id = 3"],
+    ),
+    (
+        "every paid order has its confirmation, and every sent one its dispatch mail",
+        ["DELETE FROM outbox WHERE kind = 'order_confirmation' AND subject_id = 2"],
+    ),
+    (
+        "every paid order has its confirmation, and every sent one its dispatch mail",
+        ["DELETE FROM outbox WHERE kind = 'dispatch'"],
+    ),
+    ("every withdrawal has its receipt", [WITHDRAWN]),
+    (
+        "an event that counts as done has an attempt that Stripe was asked about",
+        ["UPDATE payment_attempts SET checked_at = NULL WHERE order_id = 2"],
+    ),
+    (
+        "no number is given twice, or above the series' last",
+        ["UPDATE number_series SET last = 1003 WHERE name = 'orders'"],
+    ),
+    (
+        "no number is given twice, or above the series' last",
+        ["UPDATE orders SET number = 1001 WHERE id = 2"],
+    ),
+]
+
+
+@on_both_databases
+def test_each_rule_finds_its_own_defect_and_no_other(busy: Sessions, db_url: str) -> None:
+    """Each defect alone, in a transaction that is undone, with the database's own guards off."""
+    wrong = {}
+    for rule, statements in DEFECTS:
+        with unguarded(db_url) as connection:
+            for statement in statements:
+                assert connection.execute(text(statement)).rowcount > 0, statement
+            found = broken(Session(connection))
+        if found != {rule}:
+            wrong[rule, statements[-1]] = found
+    assert wrong == {}
+    with busy.begin() as db:
+        assert broken(db) == set()
+
+
+def test_there_is_a_defect_for_each_rule() -> None:
+    assert {rule for rule, _ in DEFECTS} == {invariant.rule for invariant in INVARIANTS}
+
+
+def test_a_finding_names_what_it_is_about(busy: Sessions, db_url: str) -> None:
+    with unguarded(db_url) as connection:
+        connection.execute(text("UPDATE orders SET vat_amount = vat_amount + 1 WHERE id = 4"))
+        [finding] = [found for found in verify(Session(connection)) if not found.holds]
+        assert (finding.invariant.code, [tuple(row) for row in finding.rows]) == (
+            "I5",
+            [(1004, 10521, 10520)],
+        )
+
+
+@contextmanager
+def unguarded(url: str) -> Iterator[Connection]:
+    """Yield a connection whose database refuses nothing; at the end everything is undone."""
+    engine = write_engine(url, foreign_keys=False)
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            for table in inspect(connection).get_table_names():
+                for statement in (
+                    f"CREATE TABLE bare AS SELECT * FROM {table}",  # noqa: S608 - our own names
+                    f"DROP TABLE {table}",
+                    f"ALTER TABLE bare RENAME TO {table}",
+                ):
+                    connection.execute(text(statement))
+        else:
+            _drop(
+                connection,
+                "SELECT format('ALTER TABLE %I DROP CONSTRAINT %I', conrelid::regclass, conname)"
+                " FROM pg_constraint WHERE contype IN ('c', 'f', 'u')"
+                " AND connamespace = 'public'::regnamespace ORDER BY contype",
+            )
+            _drop(
+                connection,
+                "SELECT 'DROP INDEX ' || indexname FROM pg_indexes"
+                " WHERE schemaname = 'public' AND indexname LIKE 'uq_%'",
+            )
+        yield connection
+        connection.rollback()
+    engine.dispose()
+
+
+def _drop(connection: Connection, query: str) -> None:
+    for statement in list(connection.execute(text(query)).scalars()):
+        connection.execute(text(statement))
