@@ -14,7 +14,15 @@ from shop.mail.errors import PutOff, Refused, ServerUnreachable
 from shop.mail.letters import Letter, read_head
 from shop.mail.senders import FileSender, SMTPSender, SMTPServer, make_sender
 from shop.mail.worker import Outcome, PostOffice, send_due
-from tests.mail.tools import Script, dripping, mail_server, message, post_office, raw_server
+from tests.mail.tools import (
+    Script,
+    dripping,
+    mail_server,
+    message,
+    post_office,
+    raw_server,
+    taking_and_cursing,
+)
 from tests.support import NOON, FixedClock, free_socket
 
 Put = Callable[..., None]
@@ -105,6 +113,13 @@ def test_a_line_dropped_before_the_answer_is_tried_again_with_the_same_mail(
     first, second = server.contents
     assert first == second
     assert read_head(first)["Message-ID"] == f"<{message(sessions).message_id}@shop.example>"
+
+
+def test_a_mail_that_was_taken_is_taken_whatever_comes_after(server: Script) -> None:
+    server.rude = True
+    smtp(server.port).send(letter())
+    with raw_server(taking_and_cursing) as port:
+        smtp(port).send(letter())
 
 
 def test_a_server_that_is_not_there() -> None:

@@ -91,6 +91,12 @@ class Script:
     contents: list[bytes] = field(default_factory=list)
     recipients: list[list[str]] = field(default_factory=list)
     senders: list[str] = field(default_factory=list)
+    rude: bool = False  # hangs up instead of saying goodbye
+
+    async def handle_QUIT(self, server: Any, _session: Any, _envelope: Any) -> str:  # noqa: N802
+        if self.rude:
+            server.transport.abort()
+        return "221 bye"
 
     async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
         self, _server: Any, _session: Any, envelope: Any, address: str, _options: list[str]
@@ -162,3 +168,12 @@ def dripping(connection: socket.socket) -> None:
     while True:
         connection.sendall(b"x")
         time.sleep(0.05)
+
+
+def taking_and_cursing(connection: socket.socket) -> None:
+    """Take one mail, and answer the goodbye with an error."""
+    for answer in (b"220 hi", b"250 hello", b"250 ok", b"250 ok", b"354 go on", b"250 taken"):
+        connection.sendall(answer + b"\r\n")
+        while not connection.recv(10_000).endswith(b"\r\n"):
+            pass
+    connection.sendall(b"500 what?\r\n")
