@@ -198,7 +198,7 @@ def test_the_confirmation_word_for_word(read: Callable[..., Read]) -> None:
         "-------------------\n"
         "You may withdraw from the purchase until 14 days have passed since the day you received "
         "it, without saying why. Reply to this mail, or do it here:\n"
-        f"{BASE_URL}/en/withdrawal\n"
+        f"{BASE_URL}/en/withdrawal?order={link.rpartition('/')[2]}\n"
         "\n"
         "* * *\n"
         "Provbutiken Ek\n"
