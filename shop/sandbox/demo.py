@@ -40,7 +40,7 @@ SHOP = {
         "en": "Small dolls for fingers large and small, sewn by hand beside the sea",
     },
     "languages": LANGUAGES,
-    "legal_name": "Eva Exempel",
+    "legal_name": "Demoverkstaden",
     "org_number": "559999-9991",
     "vat_number": "SE559999999101",
     "street": "Exempelvägen 1",
