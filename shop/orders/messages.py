@@ -70,6 +70,7 @@ def confirmation(db: Session, order_id: int, locale: str, letterhead: Letterhead
         method=method_name(order.shipping_method),
         paid_by=_paid_by(payment_method_of(db, order.id)),
         order_url=_order_url(order, locale, letterhead),
+        withdrawal_url=_withdrawal_url(order, locale, letterhead),
         care=_care(order.lines, products, locale),
         terms=_terms(db, locale, letterhead, local_day(order.placed_at)),
     )
@@ -105,6 +106,7 @@ def dispatch(db: Session, order_id: int, locale: str, letterhead: Letterhead) ->
         tracking_url=tracking_address(shipment.tracking, locale),
         arrives=_arrives(db, order.country, local_day(shipment.sent_at)),
         order_url=_order_url(order, locale, letterhead),
+        withdrawal_url=_withdrawal_url(order, locale, letterhead),
     )
 
 
@@ -131,6 +133,11 @@ def _place(order: Order, letterhead: Letterhead) -> str:
 def _order_url(order: Order, locale: str, letterhead: Letterhead) -> str:
     token = order_token(letterhead.signer, order.id)
     return letterhead.urls.absolute(f"/orders/{token}", locale)
+
+
+def _withdrawal_url(order: Order, locale: str, letterhead: Letterhead) -> str:
+    token = order_token(letterhead.signer, order.id)
+    return letterhead.urls.absolute(f"/withdrawal?order={token}", locale)
 
 
 def _lines(
