@@ -115,7 +115,8 @@ def wait_for_mails(folder: Path, count: int) -> None:
         time.sleep(0.1)
 
 
-def test_a_taken_port_is_said_in_words(environ: dict[str, str]) -> None:
+def test_a_taken_port_is_said_in_words(tmp_path: Path) -> None:
+    environ = os.environ | {"SHOP_DATA": str(tmp_path)}
     with free_socket() as taken:
         taken.listen()
         port = str(taken.getsockname()[1])
