@@ -35,14 +35,14 @@ def answer(connection: socket.socket) -> tuple[int, dict[str, str], str]:
 
 def send(shop: Config, path: str, size: int) -> tuple[int, dict[str, str], str]:
     with connected(shop) as connection:
-        connection.sendall(head(shop, path, f"Content-Length: {size}"))
+        connection.sendall(head(shop, path, f"Content-Length: {size}", "Connection: close"))
         connection.sendall(b"a=" + b"x" * (size - 2))
         return answer(connection)
 
 
 def send_chunked(shop: Config, path: str, size: int) -> tuple[int, dict[str, str], str]:
     with connected(shop) as connection:
-        connection.sendall(head(shop, path, "Transfer-Encoding: chunked"))
+        connection.sendall(head(shop, path, "Transfer-Encoding: chunked", "Connection: close"))
         body, step = b"a=" + b"x" * (size - 2), 16 * 1024
         for at in range(0, size, step):
             part = body[at : at + step]

@@ -175,16 +175,16 @@ def test_the_drivers_own_way_loses_updates(tmp_path: Path) -> None:
 
 
 def test_sqlites_writers_take_turns_before_they_touch_the_file(sessions: Sessions) -> None:
-    begun: list[str] = []
-    event.listen(sessions.engine, "begin", lambda _connection: begun.append("x"))
+    taken: list[str] = []  # connections
+    event.listen(sessions.engine, "checkout", lambda *_: taken.append("x"))
     with ThreadPoolExecutor(1) as pool:
         with sessions.begin() as db:
             db.execute(text("SELECT 1"))
             other = pool.submit(lambda: read_in(sessions))
             assert not wait(other.done)
-            assert begun == ["x"]
+            assert taken == ["x"]
         assert other.result(10) == 1
-    assert begun == ["x", "x"]
+    assert taken == ["x", "x"]
 
 
 def read_in(sessions: Sessions) -> int:
