@@ -132,6 +132,12 @@ def _problems(config: Config) -> list[str]:
             problems.append("SHOP_STRIPE_SECRET_KEY is missing: Stripe's Developers page has it.")
         if not config.stripe_webhook_secrets:
             problems.append("SHOP_STRIPE_WEBHOOK_SECRET is missing: it begins with whsec_.")
+    keys = config.stripe_secret_key and config.stripe_webhook_secrets
+    if config.demo and config.stripe_api_base and not keys:
+        problems.append(
+            "SHOP_STRIPE_API_BASE names a server; SHOP_STRIPE_SECRET_KEY and "
+            "SHOP_STRIPE_WEBHOOK_SECRET must be set with it."
+        )
     if config.demo and config.takes_real_money:
         problems.append("SHOP_ENV is demo, but the Stripe key is a live one: the demo refuses it.")
     return problems
