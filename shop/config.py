@@ -127,6 +127,11 @@ def _problems(config: Config) -> list[str]:
         problems.append("SHOP_SECRET_KEY is too short: each key needs at least 32 characters.")
     if not re.match(r"(sqlite|postgresql)(\+\w+)?://", config.database_url):
         problems.append("SHOP_DATABASE_URL must begin with sqlite:// or postgresql://.")
+    return problems + _problems_with_stripe(config)
+
+
+def _problems_with_stripe(config: Config) -> list[str]:
+    problems = []
     if not config.demo:
         if not config.stripe_secret_key:
             problems.append("SHOP_STRIPE_SECRET_KEY is missing: Stripe's Developers page has it.")
