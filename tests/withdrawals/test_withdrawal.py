@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
@@ -361,6 +362,20 @@ def test_what_fits_no_order_counts_once_too(buyer: Buyer, sessions: Sessions) ->
     asked = buyer.post("/withdrawal", **BY_HAND | {"email": "Anna@Example.se", "name": "A. Ek"})
     assert confirm(buyer, asked).status_code == 200
     assert len(statements(sessions)) == 1
+
+
+@on_both_databases
+def test_two_confirm_at_once(
+    new_buyer: Callable[[], Buyer], bought: Bought, sessions: Sessions
+) -> None:
+    visitors = [new_buyer() for _ in range(4)]
+    asked = visitors[0].post("/withdrawal", **BY_HAND)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda visitor: confirm(visitor, asked), visitors))
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 303]
+    assert len(statements(sessions)) == 1
+    assert [kind for kind, *_ in mails(sessions)] == ["withdrawal_receipt", "withdrawal_notice"]
+    assert [kind for kind, *_ in bought.timeline()].count("withdrawal") == 1
 
 
 def test_other_items_are_another_statement(
