@@ -30,7 +30,7 @@ from shop.orders.queries import (
     pending_order_of_cart,
 )
 from shop.payments.actions import start_attempt
-from shop.payments.models import PaymentAttempt, Status
+from shop.payments.models import PaymentAttempt
 from shop.payments.queries import latest_attempt
 from shop.preferences.values import Preferences
 from shop.shipping.dates import dispatch_date
@@ -68,11 +68,12 @@ def place_order(
     PriceChanged, DeliveryUnavailable, HoldInTheWay, or OutOfStock: then nothing has changed.
     """
     take_turn(db)
-    if not cart.lines or cart_is_bought(db, cart.id):
-        raise EmptyCart
     fingerprint = _fingerprint(cart, buyer, choice)
     if (again := _unpaid_before(db, cart, fingerprint, now)) is not None:
         return again
+    # In this order: a payment that comes in between is seen by the second look, if not the first.
+    if not cart.lines or cart_is_bought(db, cart.id):
+        raise EmptyCart
     shown = shown_cart(db, cart, held_by_cart(db, cart.id))
     if len(shown.to_order) != len(shown.lines) or not shown.can_be_ordered:
         raise CannotBeOrdered
@@ -107,9 +108,9 @@ def _unpaid_before(
     if attempt is None:
         return None
     same = attempt.fingerprint == fingerprint and attempt.release_asked_at is None
-    if same and attempt.status in (Status.CREATING, Status.OPEN) and now < attempt.expires_at:
+    if same and attempt.can_be_paid(now):
         return attempt
-    raise HoldInTheWay(attempt.id)
+    raise HoldInTheWay(attempt.id, attempt.order_id)
 
 
 def _delivery(

@@ -17,6 +17,6 @@ class DeliveryUnavailable(Exception):
 class HoldInTheWay(Exception):
     """The same cart has an unpaid order of another content; its page must be closed first."""
 
-    def __init__(self, attempt_id: str) -> None:
+    def __init__(self, attempt_id: str, order_id: int) -> None:
         super().__init__(attempt_id)
-        self.attempt_id = attempt_id
+        self.attempt_id, self.order_id = attempt_id, order_id

@@ -66,6 +66,8 @@ def place(request: Request, form: FormData) -> Response:
         return _place_and_pay(request, cart, checkout, form)
     except EmptyCart:
         return _to(request, "/cart")
+    except HoldInTheWay as hold:  # it cannot be closed: being paid, say, or just now opened anew
+        return _to(request, f"/orders/{order_token(request.state.signer, hold.order_id)}")
     except (CannotBeOrdered, OutOfStock, PriceChanged, DeliveryUnavailable) as problem:
         with request.state.reads.begin() as db:
             return _page(request, db, cart, checkout, problem=type(problem).__name__, status=409)

@@ -15,13 +15,14 @@ from shop.orders.models import Order, OrderLine
 from shop.orders.models import Status as OrderStatus
 from shop.orders.queries import held_quantities
 from shop.payments.gateway import CheckoutSession
-from shop.payments.models import LIVE, PaymentAttempt, Status
+from shop.payments.models import LIVE, SHORTEST_PAGE, PaymentAttempt, Status
 from shop.preferences.queries import preferences
 from shop.stock.actions import consume, release, reserve
 from shop.stock.errors import OutOfStock
 
-SESSION_LIFE = timedelta(minutes=35)  # Stripe's shortest is 30; five for slow clocks and retries
-PAYABLE = (*LIVE, Status.EXPIRED)  # paid beats expired: Stripe is the record of money
+SESSION_LIFE = SHORTEST_PAGE + timedelta(minutes=5)  # for slow clocks and retries
+# paid beats expired and failed: Stripe is the record of money
+PAYABLE = (*LIVE, Status.EXPIRED, Status.FAILED)
 
 
 def start_attempt(  # noqa: PLR0913 - named at its one call
@@ -129,33 +130,41 @@ def apply_session(
             _hold_for_review(db, attempt, mismatch, now)
         else:
             _take_payment(db, order, attempt, session, now)
+    elif session.status == "complete" and session.payment_failed:
+        close_attempt(db, attempt, to=Status.FAILED, now=now)
     elif session.status == "complete":
         _update(
             db,
             PaymentAttempt.id == attempt.id,
             PaymentAttempt.status.in_((Status.CREATING, Status.OPEN)),
             status=Status.PROCESSING,
+            url=None,
         )
     elif session.status == "expired":
         close_attempt(db, attempt, now=now)
     _update(db, PaymentAttempt.id == attempt.id, checked_at=now)
 
 
-def close_attempt(db: Session, attempt: PaymentAttempt, *, now: datetime) -> None:
-    """Give the stock back: Stripe has confirmed that nobody can pay this any more."""
+def close_attempt(
+    db: Session, attempt: PaymentAttempt, *, to: Status = Status.EXPIRED, now: datetime
+) -> bool:
+    """Give the stock back: Stripe has confirmed that nobody can pay this any more. Say whether it
+    was us.
+    """
     closed = _update(
         db,
         PaymentAttempt.id == attempt.id,
         PaymentAttempt.status.in_(LIVE),
-        status=Status.EXPIRED,
+        status=to,
         url=None,
     )
     if not closed:
-        return
-    to = OrderStatus.CANCELLED if attempt.release_asked_at else OrderStatus.EXPIRED
-    if move(db, attempt.order_id, OrderStatus.PENDING, to):
+        return False
+    end = OrderStatus.CANCELLED if attempt.release_asked_at else OrderStatus.EXPIRED
+    if move(db, attempt.order_id, OrderStatus.PENDING, end):
         release(db, held_quantities(db, attempt.order_id))
-        write_entry(db, attempt.order_id, to, by="shop", now=now)
+        write_entry(db, attempt.order_id, end, by="shop", now=now)
+    return True
 
 
 def _take_payment(

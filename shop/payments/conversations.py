@@ -6,19 +6,22 @@ the reconciler and the owner's button all come here.
 
 import json
 import logging
+from datetime import timedelta
 
+from shop.orders.actions import flag_for_review
 from shop.payments.actions import (
     apply_session,
     close_attempt,
     record_session,
     record_trouble,
 )
-from shop.payments.errors import PaymentError, PaymentRefused
+from shop.payments.errors import NoSuchSession, PaymentError, PaymentRefused, PaymentUnknown
 from shop.payments.gateway import CheckoutSession
 from shop.payments.models import PaymentAttempt, Status
 from shop.payments.till import Till
 
 log = logging.getLogger("shop.payments")
+TIME_TO_BE_KNOWN = timedelta(days=1)  # in which a wrong key can be put right
 
 
 def open_session(till: Till, attempt_id: str) -> str | None:
@@ -48,35 +51,57 @@ def settle(till: Till, attempt_id: str) -> None:
         if attempt.status == Status.CREATING:
             open_session(till, attempt_id)
         return
-    session = till.gateway.retrieve_session(attempt.session_id)
+    try:
+        session = till.gateway.retrieve_session(attempt.session_id)
+    except NoSuchSession as unknown:
+        _give_up(till, attempt, unknown)
+        return
     _apply(till, attempt, session)
 
 
 def expire(till: Till, attempt_id: str) -> None:
     """Close an attempt's payment page and give its stock back; if it was paid first, so be it."""
-    open_session(till, attempt_id)  # one that Stripe may have made without our hearing of it
+    try:
+        open_session(till, attempt_id)  # one that Stripe may have made without our hearing of it
+    except PaymentUnknown as unknown:
+        # A failure can be what Stripe keeps for the key, and answers again for a day.
+        _adopt(till, _read(till, attempt_id), unknown)
     attempt = _read(till, attempt_id)
     if attempt.session_id is None or attempt.status != Status.OPEN:
         return
     try:
         session = till.gateway.expire_session(attempt.session_id)
     except PaymentRefused:  # not open any more: Stripe says what it is instead
-        session = till.gateway.retrieve_session(attempt.session_id)
+        settle(till, attempt_id)
+        return
     _apply(till, attempt, session)
 
 
-def _adopt(till: Till, attempt: PaymentAttempt, refused: PaymentRefused) -> str | None:
-    """Stripe will not make this session (again). Look whether it did so before: if not, nobody
+def _adopt(till: Till, attempt: PaymentAttempt, problem: PaymentError) -> str | None:
+    """Stripe does not make this session (again). Look whether it did so before: if not, nobody
     ever got its address, and the attempt is over.
     """
-    log.error("Stripe refused attempt %s: %s", attempt.id, refused)
+    log.error("Stripe made no session of attempt %s: %s", attempt.id, problem)
     for session in till.gateway.sessions_since(attempt.created_at):
         if session.attempt_id == attempt.id:
             return _record(till, attempt, session)
     with till.sessions.begin() as db:
-        record_trouble(db, attempt.id, str(refused))
+        record_trouble(db, attempt.id, str(problem))
         close_attempt(db, attempt, now=till.now())
     return None
+
+
+def _give_up(till: Till, attempt: PaymentAttempt, unknown: NoSuchSession) -> None:
+    """Stripe does not know the session: it was opened under another key. Once that cannot be put
+    right any more its pieces are free again, and a person looks whether it was paid.
+    """
+    now = till.now()
+    if now <= attempt.expires_at + TIME_TO_BE_KNOWN:
+        raise unknown
+    with till.sessions.begin() as db:
+        record_trouble(db, attempt.id, str(unknown))
+        if close_attempt(db, attempt, now=now):
+            flag_for_review(db, attempt.order_id, "unknown_to_stripe", now=now)
 
 
 def _record(till: Till, attempt: PaymentAttempt, session: CheckoutSession) -> str | None:
@@ -84,7 +109,8 @@ def _record(till: Till, attempt: PaymentAttempt, session: CheckoutSession) -> st
         record_session(db, attempt.id, session)
     if session.status != "open":
         settle(till, attempt.id)
-    return session.url
+    # What is written down, and not what was answered: the attempt may have been closed meanwhile.
+    return _read(till, attempt.id).url
 
 
 def _apply(till: Till, attempt: PaymentAttempt, session: CheckoutSession) -> None:

@@ -31,6 +31,7 @@ API_VERSION: Literal["2026-10-28.endive"] = "2026-10-28.endive"
 TIMEOUT = (3, 15)  # seconds to connect, and to wait for an answer
 TRIES = 3
 SIGNATURE_AGE = 300  # seconds
+FAILED = ("requires_payment_method", "canceled")  # of a complete session's intent
 EVENTS: tuple[
     Literal[
         "checkout.session.completed",
@@ -63,6 +64,7 @@ class CheckoutSession:
     payment_intent_id: str | None
     amount_received: int | None
     payment_method: str
+    payment_failed: bool = False  # by a method that settles later: nothing comes any more
 
 
 @dataclass(frozen=True)
@@ -232,4 +234,5 @@ def _read_session(session: stripe.checkout.Session) -> CheckoutSession:
         payment_intent_id=intent if isinstance(intent, str) else intent.id if intent else None,
         amount_received=expanded.amount_received if expanded else None,
         payment_method=details.type if details else "",
+        payment_failed=expanded is not None and expanded.status in FAILED,
     )

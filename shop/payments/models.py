@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, Index, text
@@ -13,11 +13,12 @@ class Status(StrEnum):
     PROCESSING = "processing"  # paid by a method that settles later
     PAID = "paid"
     EXPIRED = "expired"  # Stripe has confirmed that it can no longer be paid
-    FAILED = "failed"
+    FAILED = "failed"  # by a method that settles later, and did not
     REVIEW = "review"  # what Stripe says does not fit the order: a person must look
     LATE = "late"  # paid when the order could no longer take it
 
 
+SHORTEST_PAGE = timedelta(minutes=30)  # Stripe opens none that lives shorter
 LIVE = (Status.CREATING, Status.OPEN, Status.PROCESSING)
 _live = text(one_of("status", [*LIVE, Status.PAID]))
 
@@ -62,6 +63,12 @@ class PaymentAttempt(Base):
     @property
     def idempotency_key(self) -> str:
         return f"co:{self.id}:v1"
+
+    def can_be_paid(self, now: datetime) -> bool:
+        """Say whether there is a payment page, or Stripe can still be asked to make it."""
+        if self.status == Status.CREATING:
+            return now < self.expires_at - SHORTEST_PAGE
+        return self.status == Status.OPEN and now < self.expires_at
 
 
 class ProviderEvent(Base):

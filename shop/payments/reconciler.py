@@ -16,7 +16,7 @@ log = logging.getLogger("shop.payments")
 
 @dataclass
 class Outcome:
-    """What one pass did, and what it could not do because Stripe did not answer."""
+    """What one pass did, and what it could not do, mostly because Stripe did not answer."""
 
     done: int = 0
     failed: int = 0
@@ -56,5 +56,8 @@ def _each(ids: list[str], work: Callable[[str], None]) -> Outcome:
             outcome.done += 1
         except PaymentError as error:
             log.warning("%s waits: %s", id_, error)
+            outcome.failed += 1
+        except Exception:  # a fault of ours in one must not keep the others waiting
+            log.exception("%s failed", id_)
             outcome.failed += 1
     return outcome
