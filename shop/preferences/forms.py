@@ -9,11 +9,10 @@ from email_validator import EmailNotValidError, validate_email
 from wtforms import BooleanField, Field, Form, SelectField, SelectMultipleField, TextAreaField
 from wtforms.validators import ValidationError
 
-from shop.kit.forms import CountField, LineField, Needed, ShopForm
+from shop.kit.forms import CountField, LineField, Needed, ShopForm, clean_lines
 from shop.kit.i18n import country_name, known_locales
 from shop.kit.i18n import gettext as _
 from shop.kit.i18n import lazy_gettext as lazy
-from shop.preferences.texts import unix_lines
 from shop.preferences.values import Preferences
 
 CURRENCIES = ("SEK", "EUR", "NOK", "DKK", "GBP", "USD")  # all have hundredths, as our fields do
@@ -210,7 +209,7 @@ class TextForm(ShopForm):
     body = TextAreaField(
         lazy("Text"),
         [Needed(lazy("Write the text.")), AtMost(40_000)],
-        filters=[lambda text: unix_lines(text if isinstance(text, str) else "")],
+        filters=[clean_lines],
     )
 
 

@@ -5,7 +5,15 @@ from decimal import Decimal
 import pytest
 from starlette.datastructures import FormData, UploadFile
 
-from shop.kit.forms import CountField, LineField, MoneyField, Needed, ShopForm, whole_number
+from shop.kit.forms import (
+    CountField,
+    LineField,
+    MoneyField,
+    Needed,
+    ShopForm,
+    clean_lines,
+    whole_number,
+)
 
 NO_COUNTS = [
     *("-1", "-0", "1.5", "1,5", "1e3", "1000000000", "9223372036854775808", "1" * 400, "ett"),
@@ -124,3 +132,10 @@ def test_a_file_in_place_of_a_text_is_nothing() -> None:
     assert form.count.errors == ["Write a whole number from 1 to 99."]
     assert form.price.data is None
     assert form.price.errors == ["Write the amount in figures, such as 245 or 245,50."]
+
+
+def test_a_text_of_several_lines_keeps_its_lines_and_nothing_that_no_text_has() -> None:
+    assert (
+        clean_lines(" Hej\r\nBo\0rje,\x1b[31m\r\rdu\x7f\tdär\n\n") == "Hej\nBorje,[31m\n\ndu\tdär"
+    )
+    assert [clean_lines(nothing) for nothing in (None, b"x", "", " \n\0 ")] == [""] * 4
