@@ -4,11 +4,14 @@
 # `--left-out` names what is still missing. With CI=true, leaving anything out fails.
 
 browser() { [ -x /usr/bin/chromium ] || command -v chromium >/dev/null; }
+# the program that drives the browser comes with its Python package, and needs this library
+driver() { [ "$(uname -s)" != Linux ] || PATH=$PATH:/sbin:/usr/sbin ldconfig -p | grep -q 'libatomic\.so\.1'; }
 database() { ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
 compose() { command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1; }
 
 missing=""
 browser || missing="$missing chromium"
+driver || missing="$missing libatomic1"
 database || missing="$missing postgresql"
 compose || missing="$missing docker-compose"
 [ -z "$missing" ] && exit 0
