@@ -13,6 +13,7 @@ from typing import Literal
 
 import anyio
 import anyio.to_thread
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -39,6 +40,7 @@ class Access(StrEnum):
 PUBLIC, OWNER, ENTERING = Access.PUBLIC, Access.OWNER, Access.ENTERING
 FORM_LIMIT = 64 * 1024
 FIELD_LIMIT = 512 * 1024  # a text in a route that takes more; files are not held in memory
+MOST_FILES = 40  # in one form, where pictures are asked for; elsewhere none
 WAIT_FOR_A_PLACE = 10.0  # seconds
 
 
@@ -133,8 +135,13 @@ def Post(  # noqa: N802 - a declaration
     async def endpoint(request: Request) -> Response:
         if (turned_away := await _turned_away_unread(request, access)) is not None:
             return turned_away
-        longest = min(body_limit, FIELD_LIMIT)
-        form = await request.form(max_files=40, max_fields=2000, max_part_size=longest)
+        if not _is_utf_8(request.headers):
+            raise HTTPException(400)
+        form = await request.form(
+            max_files=MOST_FILES if pool == "files" else 0,
+            max_fields=2000,
+            max_part_size=min(body_limit, FIELD_LIMIT),
+        )
         place = "write" if pool == "db" else pool
         try:
             return await _run(request, place, PUBLIC, lambda: handler(request, form))
@@ -174,6 +181,14 @@ def Direct(  # noqa: N802 - a declaration
 ) -> ShopRoute:
     """Answer on the event loop, from memory: for what takes no database and no thread."""
     return ShopRoute(path, endpoint, methods=["GET"], access=PUBLIC, localized=False, body_limit=0)
+
+
+def _is_utf_8(headers: Headers) -> bool:
+    """Say whether a form is in the one encoding that browsers send. The sender may name any that
+    Python knows, and some take a second of the event loop for one field.
+    """
+    _kind, options = parse_options_header(headers.get("content-type"))
+    return options.get(b"charset", b"utf-8").lower() == b"utf-8"
 
 
 async def _turned_away_unread(request: Request, access: Access) -> Response | None:
