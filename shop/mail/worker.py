@@ -221,13 +221,14 @@ def _put_off(office: PostOffice, message: Message, error: MailError) -> None:
         return
     wait = min(FIRST_WAIT * 2 ** (message.tries - 1), LONGEST_WAIT)
     due_at = office.now() + wait * (1 + office.chance() / 10)
-    log.warning("mail %s (%s) waits: %s", message.id, message.kind, error)
+    log.warning("mail %s (%s) waits: %s", message.id, message.kind, error.trouble)
     _update(office, message, leased_until=None, due_at=due_at, **_trouble(error))
 
 
 def _park(office: PostOffice, message: Message, error: MailError) -> None:
     """Leave it to the owner."""
-    log.error("mail %s (%s) is given up: %s", message.id, message.kind, error)
+    # What the server said names the recipient: it stands with the mail, and not in the log.
+    log.error("mail %s (%s) is given up: %s", message.id, message.kind, error.trouble)
     _update(office, message, status=Status.PARKED, leased_until=None, **_trouble(error))
 
 

@@ -6,6 +6,7 @@ person must look). No call may happen inside a transaction, and one that does ra
 """
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ API_VERSION: Literal["2026-10-28.endive"] = "2026-10-28.endive"
 TIMEOUT = (3, 15)  # seconds to connect, and to wait for an answer
 TRIES = 3
 SIGNATURE_AGE = 300  # seconds
+NAMES = re.compile(r"cs_(?:test|live)_\w+|[^\s'\"<>]+@[^\s'\"<>]+")  # of sessions and people
 FAILED = ("requires_payment_method", "canceled")  # of a complete session's intent
 EVENTS: tuple[
     Literal[
@@ -202,17 +204,22 @@ def _errors_in_our_words() -> Iterator[None]:
     try:
         yield
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
-        raise PaymentMisconfigured(str(error)) from error
+        raise PaymentMisconfigured(_without_names(error)) from error
     except stripe.RateLimitError as error:
-        raise PaymentUnknown(str(error)) from error
+        raise PaymentUnknown(_without_names(error)) from error
     except stripe.InvalidRequestError as error:
         if error.code == "resource_missing":
-            raise NoSuchSession(str(error)) from error
-        raise PaymentRefused(str(error)) from error
+            raise NoSuchSession(_without_names(error)) from error
+        raise PaymentRefused(_without_names(error)) from error
     except stripe.IdempotencyError as error:
-        raise PaymentRefused(str(error)) from error
+        raise PaymentRefused(_without_names(error)) from error
     except (stripe.APIConnectionError, stripe.APIError) as error:
-        raise PaymentUnknown(str(error)) from error
+        raise PaymentUnknown(_without_names(error)) from error
+
+
+def _without_names(error: stripe.StripeError) -> str:
+    """Return what went wrong in one line that can stand in a log."""
+    return " ".join(NAMES.sub("…", str(error)).split())
 
 
 def _read_session(session: stripe.checkout.Session) -> CheckoutSession:
