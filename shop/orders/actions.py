@@ -67,7 +67,9 @@ def flag_for_review(db: Session, order_id: int, reason: str, *, now: datetime) -
 
 def ship(db: Session, order: Order, *, tracking: str, now: datetime) -> None:
     """Say that a paid order is on its way, and tell the buyer; WrongState if it cannot be."""
-    if order.review is not None or not move(db, order.id, Status.PAID, Status.SHIPPED):
+    # Asked under the row's lock: what was read before may have been held since.
+    held = db.scalar(select(Order.review).where(Order.id == order.id).with_for_update())
+    if held is not None or not move(db, order.id, Status.PAID, Status.SHIPPED):
         raise WrongState
     db.add(Shipment(order_id=order.id, sent_at=now, tracking=tracking))
     write_entry(db, order.id, "shipped", by="owner", now=now, note=tracking)
