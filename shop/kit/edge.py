@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy.exc import OperationalError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -20,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shop.kit import i18n
 from shop.kit.headers import SecurityHeaders
 from shop.kit.ids import random_token
+from shop.kit.routing import Busy
 
 log = logging.getLogger("shop.requests")
 GONE = 499  # in the log alone
@@ -120,6 +122,11 @@ def exception_handlers(error_page: ErrorPage) -> dict[Any, Any]:
             response.headers[name] = value
         return response
 
+    async def busy(request: Request, error: Exception) -> Response:
+        """The database was locked, full or away: nothing was changed, and it passes."""
+        log.error("%s: the database did not serve", request.state.request_id, exc_info=error)
+        return await refused(request, Busy())
+
     async def failed(request: Request, error: Exception) -> Response:  # noqa: ARG001
         try:
             with i18n.speaking(request.state.locale):
@@ -128,4 +135,4 @@ def exception_handlers(error_page: ErrorPage) -> dict[Any, Any]:
             log.exception("%s: the error page failed as well", request.state.request_id)
             return PlainTextResponse(LAST_WORDS % request.state.request_id, status_code=500)
 
-    return {HTTPException: refused, Exception: failed}
+    return {HTTPException: refused, OperationalError: busy, Exception: failed}

@@ -45,7 +45,7 @@ WAIT_FOR_A_PLACE = 10.0  # seconds
 
 
 class Busy(HTTPException):
-    """No place came free in time; nothing was begun."""
+    """No place came free in time, or the database did not serve; nothing was changed."""
 
     def __init__(self) -> None:
         super().__init__(503, headers={"Retry-After": "10"})
