@@ -87,7 +87,7 @@ def _seller(preferences: Preferences) -> Check:
         not missing,
         _("Buyers can see who sells and how to reach you.")
         if not missing
-        else _("The law wants buyers to see who sells. Still missing: %(names)s.")
+        else _("The law requires that buyers can see who sells. Still missing: %(names)s.")
         % {"names": _listed(missing)},
         "/admin/settings/seller",
     )
@@ -107,8 +107,9 @@ def _texts(db: Session, preferences: Preferences) -> Check:
         _("The text pages are in your own words.")
         if not unread
         else ngettext(
-            "%(num)s text stands as it came with the program. Read it and make it yours.",
-            "%(num)s texts stand as they came with the program. Read them and make them yours.",
+            "%(num)s text is still as it came with the program. Read it and make it your own.",
+            "%(num)s texts are still as they came with the program. Read them and make them your "
+            "own.",
             len(unread),
         )
         % {"num": len(unread)},
@@ -123,7 +124,7 @@ def _items(db: Session) -> Check:
         on_shelf,
         _("There is something to buy.")
         if on_shelf
-        else _("Nothing is on the shelf yet. Put up the first item."),
+        else _("Nothing is on the shelf yet. Add the first item."),
         "/admin/products",
     )
 
@@ -132,7 +133,7 @@ def _postage(db: Session, today: date) -> Check:
     there = zones(db)
     without = [zone.name for zone in there if not rates_in_force(db, zone.id, today)]
     if not there:
-        sentence = _("The shop sends nowhere yet. Say where to, and what it costs.")
+        sentence = _("The shop does not send anywhere yet. Say where to, and what it costs.")
     elif without:
         sentence = _("No prices yet for %(zones)s.") % {"zones": _listed(without)}
     else:
@@ -203,8 +204,8 @@ def _webhook_fault(config: Config, stripe: StripesAnswer, url: str) -> str:
         return _("Stripe did not answer. Try again in a minute.")
     if isinstance(stripe, PaymentError):
         return _(
-            "Stripe refuses the key in %(key)s. Look whether it is whole, and, if it is a "
-            "restricted key, whether it may read webhook endpoints."
+            "Stripe refuses the key in %(key)s. Check that it is complete and, if it is a "
+            "restricted key, that it may read webhook endpoints."
         )
     fault = _endpoint_fault([endpoint for endpoint in stripe if endpoint.url == url])
     if not fault and not all(key.startswith("whsec_") for key in config.stripe_webhook_secrets):
@@ -218,7 +219,7 @@ def _endpoint_fault(ours: Sequence[WebhookEndpoint]) -> str:
     speaking = [endpoint for endpoint in enabled if endpoint.api_version == API_VERSION]
     if not ours:
         return _(
-            "Stripe does not know where to tell of payments. In Stripe, under Developers, "
+            "Stripe does not know where to report payments. In Stripe, under Developers, "
             "Webhooks, add the endpoint %(url)s with API version %(version)s and the events "
             "%(events)s. Then put its signing secret into %(secret)s."
         )
@@ -232,8 +233,8 @@ def _endpoint_fault(ours: Sequence[WebhookEndpoint]) -> str:
         )
     if not any(_sends_all(endpoint) for endpoint in speaking):
         return _(
-            "The endpoint %(url)s does not send all that the shop must know. In Stripe, let "
-            "it send the events %(events)s."
+            "The endpoint %(url)s does not send everything that the shop needs to know. In "
+            "Stripe, let it send the events %(events)s."
         )
     return ""
 
@@ -247,7 +248,7 @@ def _mail(config: Config) -> Check:
         return Check(
             _("Mail"),
             True,
-            _("Mail is sent through your mail server. Send yourself a test mail once."),
+            _("Mail is sent through your mail server. Send yourself a test e-mail once."),
         )
     sentence = _(
         "Mail is only written to files in %(folder)s. Set %(name)s to your mail provider’s "

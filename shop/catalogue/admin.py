@@ -79,7 +79,9 @@ class Sent:
     def ask_for_what_it_takes(self, photos: int) -> None:
         """Say what is still missing before it can be on sale."""
         if not photos and not self.received.problems:
-            self.photo_problems.append(_("Choose at least one photo: nobody buys unseen."))
+            self.photo_problems.append(
+                _("Choose at least one photo: nobody buys what they cannot see.")
+            )
         if self.form.price.data is None and not self.form.price.errors:
             self.form.price.errors = [_("Set a price: without one it cannot be on sale.")]
 
@@ -169,11 +171,14 @@ def change(request: Request, data: FormData) -> Response:
         problem, status = _("What is on sale needs a price and at least one photo."), 409
     except PromisedAlready:
         problem, status = (
-            _("Somebody is paying for it right now, so what it is cannot change. Try in an hour."),
+            _(
+                "Somebody is paying for it right now, so what it is cannot be changed. Try again "
+                "in an hour."
+            ),
             409,
         )
     except MoreThanOne as error:
-        problem = _("There are %(count)s of it on the shelf. Count them to one first.") % {
+        problem = _("There are %(count)s of it on the shelf. Count it down to one first.") % {
             "count": error.on_hand
         }
         status = 409

@@ -97,7 +97,7 @@ class ProductForm(ShopForm):
             **self.defaults,
         )
         self.kind.choices = [
-            (Kind.UNIQUE, _("One of its kind")),
+            (Kind.UNIQUE, _("One of a kind")),
             (Kind.BATCH, _("Several alike")),
             (Kind.MADE_TO_ORDER, _("Made to order")),
         ]

@@ -31,14 +31,14 @@ class Buyer:
 
 class CheckoutForm(ShopForm):
     name = LineField(
-        lazy("Name"), [Needed(lazy("Write your name, so that the post can find you."))]
+        lazy("Name"), [Needed(lazy("Enter your name, so that the post can find you."))]
     )
     email = LineField(
-        lazy("E-mail"), [Needed(lazy("Write your e-mail address: the confirmation goes there."))]
+        lazy("E-mail"), [Needed(lazy("Enter your e-mail address: the confirmation goes there."))]
     )
-    address = LineField(lazy("Street address"), [Needed(lazy("Write the street and number."))])
-    postal_code = LineField(lazy("Postal code"), [Needed(lazy("Write the postal code."))])
-    city = LineField(lazy("Town"), [Needed(lazy("Write the town."))])
+    address = LineField(lazy("Street address"), [Needed(lazy("Enter the street and number."))])
+    postal_code = LineField(lazy("Postal code"), [Needed(lazy("Enter the postal code."))])
+    city = LineField(lazy("Town"), [Needed(lazy("Enter the town."))])
     country = SelectField(lazy("Country"), validate_choice=False)
     phone = LineField(lazy("Phone (optional)"))
     delivery = HiddenField()
@@ -55,7 +55,12 @@ class CheckoutForm(ShopForm):
 
     def validate_country(self, field: Field) -> None:
         if field.data not in self.countries:
-            raise ValidationError(_("We do not send to that country yet. Write to us, and we see."))
+            raise ValidationError(
+                _(
+                    "We do not send to that country yet. Write to us, and we will see what we "
+                    "can do."
+                )
+            )
 
     def validate_email(self, field: Field) -> None:
         try:
@@ -79,7 +84,7 @@ class CheckoutForm(ShopForm):
         for name, most in LONGEST.items():
             field = self[name]
             if len(field.data or "") > most:
-                field.errors = [_("That is longer than %(most)s characters.") % {"most": most}]
+                field.errors = [_("Too long: use at most %(most)s characters.") % {"most": most}]
                 valid = False
         return valid
 

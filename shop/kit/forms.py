@@ -62,11 +62,11 @@ class MoneyField(Field):
         if not text:
             return
         if not re.fullmatch(r"\d{1,9}([.,]\d{1,2})?", text, flags=re.ASCII):
-            raise ValueError(_("Write the amount in figures, such as 245 or 245,50."))
+            raise ValueError(_("Enter the amount in figures, such as 245 or 245.50."))
         try:
             self.data = int(Decimal(text.replace(",", ".")) * 100)
         except InvalidOperation as error:
-            raise ValueError(_("Write the amount in figures, such as 245 or 245,50.")) from error
+            raise ValueError(_("Enter the amount in figures, such as 245 or 245.50.")) from error
         if self.data > MAX_AMOUNT:
             raise ValueError(_("That amount is more than a card payment can be."))
 
@@ -102,7 +102,7 @@ class CountField(Field):
         self.data = whole_number(valuelist[0], least=self.least, most=self.most)
         if self.data is None:
             raise ValueError(
-                _("Write a whole number from %(least)s to %(most)s.")
+                _("Enter a whole number from %(least)s to %(most)s.")
                 % {"least": self.least, "most": self.most}
             )
 

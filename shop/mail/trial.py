@@ -25,9 +25,9 @@ def send_trial(
     """
     token = random_token()
     message_id = whole_message_id(token, base_url)
-    words = _("This is a trial: mail from %(shop)s arrives.") % {"shop": shop.shop_name}
+    words = _("This is a test: e-mail from %(shop)s arrives.") % {"shop": shop.shop_name}
     mail = Mail(
-        subject=_("A trial from your shop"),
+        subject=_("A test e-mail from your shop"),
         text=f"{words}\n\n{base_url}\n",
         html="",
     )

@@ -155,9 +155,9 @@ def _is_the_owner(request: Request, form: ChangePasswordForm | ConfirmForm) -> b
     try:
         _compare(request, form.current.data or "")
     except WrongPassword:
-        form.current.errors = [_("That is not your present password.")]
+        form.current.errors = [_("That is not your current password.")]
     except TooManyAttempts as wait:
-        sentence = _("Too many tries. Try again after %(moment)s.")
+        sentence = _("Too many attempts. Try again after %(moment)s.")
         form.current.errors = [sentence % {"moment": format_moment(wait.until)}]
     return not form.current.errors
 

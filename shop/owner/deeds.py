@@ -16,7 +16,7 @@ DEEDS = {
     "totp-set": lazy("An authenticator app was set up"),
     "settings-changed": lazy("Settings were changed"),
     "text-changed": lazy("A text was changed"),
-    "mail-sent-again": lazy("A mail was sent again"),
+    "mail-sent-again": lazy("An e-mail was sent again"),
     "withdrawal-seen-to": lazy("A withdrawal was seen to"),
     "postage-changed": lazy("Postage was changed"),
     "item-publish": lazy("An item was put on sale"),

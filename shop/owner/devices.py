@@ -29,7 +29,7 @@ def device_words(user_agent: str) -> str:
     browser, system = _first(_BROWSERS, user_agent), _first(_SYSTEMS, user_agent)
     if browser and system:
         return _("%(browser)s on %(system)s") % {"browser": browser, "system": system}
-    return browser or system or _("A device that does not say what it is")
+    return browser or system or _("Unknown device")
 
 
 def _first(names: list[tuple[str, str]], text: str) -> str:

@@ -36,21 +36,21 @@ class NewPasswordForm(ShopForm):
             )
         if len(password) > LONGEST:
             raise ValidationError(
-                _("Too long: %(most)s characters are the most.") % {"most": LONGEST}
+                _("Too long: use at most %(most)s characters.") % {"most": LONGEST}
             )
         if is_common(password, *self._names):
             raise ValidationError(
-                _("That is one of the first that a guesser tries. Choose another.")
+                _("That is among the first that anybody would guess. Choose another.")
             )
 
 
 class ChangePasswordForm(NewPasswordForm):
-    current = PasswordField(lazy("Present password"))
+    current = PasswordField(lazy("Current password"))
 
 
 class CodeForm(ShopForm):
     code = LineField(
-        lazy("Code from the app"), [Needed(lazy("Write the six digits that the app shows."))]
+        lazy("Code from the app"), [Needed(lazy("Enter the six digits that the app shows."))]
     )
 
     def refuse(self) -> None:
@@ -62,4 +62,4 @@ class CodeForm(ShopForm):
 class ConfirmForm(ShopForm):
     """Asks for the password once more, before the other keys are changed."""
 
-    current = PasswordField(lazy("Present password"))
+    current = PasswordField(lazy("Current password"))

@@ -97,10 +97,12 @@ def doubts(wishes: Preferences) -> dict[str, str]:
     found = {}
     if wishes.country == "SE":
         if wishes.org_number and swedish_number_is_odd(wishes.org_number):
-            found["seller"] = _("The registration number’s check digit does not fit. Look again.")
+            found["seller"] = _(
+                "The registration number’s check digit does not match. Check it again."
+            )
         if wishes.vat_number and swedish_vat_number_is_odd(wishes.vat_number, wishes.org_number):
             found["tax"] = _(
-                "A Swedish VAT number is SE, the registration number and 01. Look again."
+                "A Swedish VAT number is SE, then the registration number, then 01. Check it again."
             )
     return found
 
@@ -162,7 +164,7 @@ def save_pictures(request: Request, form: FormData) -> Response:
 def _why_not(error: NotAPhoto | PhotoTooLarge) -> str:
     if isinstance(error, PhotoTooLarge):
         return _("That picture is too large. Choose one below 40 MB and 64 megapixels.")
-    return _("That file cannot be shown. Choose a photo as JPEG, PNG, WebP, AVIF or HEIC.")
+    return _("That file cannot be shown. Choose a photo in JPEG, PNG, WebP, AVIF or HEIC.")
 
 
 # --- texts ----------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ class AtMost:
     def __call__(self, _form: Form, field: Field) -> None:
         if len(field.data or "") > self.most:
             raise ValidationError(
-                _("That is longer than %(most)s characters.") % {"most": self.most}
+                _("Too long: use at most %(most)s characters.") % {"most": self.most}
             )
 
 
@@ -53,7 +53,7 @@ def web_address(_form: Form, field: Field) -> None:
     except ValueError:
         parts = urlsplit("")
     if parts.scheme not in ("http", "https") or "." not in (parts.hostname or ""):
-        raise ValidationError(_("Write the whole address, such as https://blog.example.se."))
+        raise ValidationError(_("Enter the whole address, such as https://blog.example.se."))
 
 
 def language_name(code: str) -> str:
@@ -77,11 +77,11 @@ class SectionForm(ShopForm):
 
 class ShopSettings(SectionForm):
     shop_name = LineField(
-        lazy("The shop’s name"), [Needed(lazy("Write what the shop is called.")), AtMost(60)]
+        lazy("The shop’s name"), [Needed(lazy("Enter the shop’s name.")), AtMost(60)]
     )
     default_language = SelectField(lazy("First language, at the shop’s own address"))
     languages = SelectMultipleField(lazy("Languages"))
-    owner_language = SelectField(lazy("Your own language, on these pages and in mail to you"))
+    owner_language = SelectField(lazy("Your own language, on these pages and in e-mails to you"))
     currency = SelectField(lazy("Currency"), choices={code: code for code in CURRENCIES})
 
     def __init__(self, formdata: Any, now: Preferences, *, currency_fixed: bool) -> None:
@@ -138,20 +138,20 @@ def shop_settings(formdata: Any, now: Preferences, *, currency_fixed: bool) -> S
 class SellerSettings(SectionForm):
     legal_name = LineField(
         lazy("Name of the person or company that sells"),
-        [Needed(lazy("Write who sells: your name, or the company’s.")), AtMost(100)],
+        [Needed(lazy("Enter who sells: your name, or the company’s.")), AtMost(100)],
     )
     org_number = LineField(lazy("Registration number"), [AtMost(30)])
     street = LineField(
-        lazy("Street address"), [Needed(lazy("Write the street and number.")), AtMost(100)]
+        lazy("Street address"), [Needed(lazy("Enter the street and number.")), AtMost(100)]
     )
     postal_code = LineField(
-        lazy("Postal code"), [Needed(lazy("Write the postal code.")), AtMost(12)]
+        lazy("Postal code"), [Needed(lazy("Enter the postal code.")), AtMost(12)]
     )
-    city = LineField(lazy("Town"), [Needed(lazy("Write the town.")), AtMost(60)])
+    city = LineField(lazy("Town"), [Needed(lazy("Enter the town.")), AtMost(60)])
     country = SelectField(lazy("Country"))
     email = LineField(
         lazy("E-mail"),
-        [Needed(lazy("Write the address that buyers can write to.")), AtMost(254), email_address],
+        [Needed(lazy("Enter the address that buyers can write to.")), AtMost(254), email_address],
     )
     phone = LineField(lazy("Phone"), [AtMost(30)])
     blog_url = LineField(lazy("Blog or website (optional)"), [AtMost(200), web_address])
@@ -169,7 +169,7 @@ class SellerSettings(SectionForm):
 class TaxSettings(SectionForm):
     vat_registered = BooleanField(lazy("The business is registered for VAT"))
     vat_number = LineField(lazy("VAT number"), [AtMost(20)])
-    rate = LineField(lazy("Standard rate in your country, in percent"))
+    rate = LineField(lazy("Standard rate in your country, in per cent"))
 
     def __init__(self, formdata: Any, now: Preferences, *, rate_bp: int) -> None:
         percent = f"{rate_bp / 100:g}".replace(".", ",") if rate_bp else ""
@@ -181,7 +181,7 @@ class TaxSettings(SectionForm):
         if found:
             self.rate_bp = int(found[1]) * 100 + int((found[2] or "").ljust(2, "0"))
         elif field.data or self.vat_registered.data:
-            raise ValidationError(_("Write the rate in figures, such as 25 or 25,5."))
+            raise ValidationError(_("Enter the rate in figures, such as 25 or 25.5."))
 
     def values(self) -> dict[str, Any]:
         return {
@@ -192,23 +192,25 @@ class TaxSettings(SectionForm):
 
 class OrderSettings(SectionForm):
     dispatch_days = CountField(
-        lazy("Working days until you send what lies ready"),
+        lazy("Working days until you send what is ready"),
         1,
         30,
-        validators=[Needed(lazy("Write how many days, from 1 to 30."))],
+        validators=[Needed(lazy("Enter how many days, from 1 to 30."))],
     )
-    mail_per_order = BooleanField(lazy("Send me a mail for each order"))
-    sender = LineField(lazy("The shop’s mail comes from (optional)"), [AtMost(254), email_address])
+    mail_per_order = BooleanField(lazy("Send me an e-mail for each order"))
+    sender = LineField(
+        lazy("The shop’s e-mail comes from (optional)"), [AtMost(254), email_address]
+    )
 
     def __init__(self, formdata: Any, now: Preferences) -> None:
         super().__init__(formdata, obj=now)
 
 
 class TextForm(ShopForm):
-    title = LineField(lazy("Heading"), [Needed(lazy("Write a heading.")), AtMost(100)])
+    title = LineField(lazy("Heading"), [Needed(lazy("Enter a heading.")), AtMost(100)])
     body = TextAreaField(
         lazy("Text"),
-        [Needed(lazy("Write the text.")), AtMost(40_000)],
+        [Needed(lazy("Enter the text.")), AtMost(40_000)],
         filters=[clean_lines],
     )
 

@@ -29,7 +29,7 @@ class ZoneForm(ShopForm):
     """A zone; *taken* names the zone that each other country belongs to already."""
 
     name = LineField(
-        lazy("Name of the zone"), [Needed(lazy("Write a name for the zone.")), AtMost(60)]
+        lazy("Name of the zone"), [Needed(lazy("Enter a name for the zone.")), AtMost(60)]
     )
     countries = TextAreaField(lazy("Countries"))
     free_from_amount = MoneyField(lazy("Free postage from (optional)"))
@@ -37,10 +37,10 @@ class ZoneForm(ShopForm):
         lazy("At least"),
         0,
         60,
-        validators=[Needed(lazy("Write how many days, from 0 to 60."))],
+        validators=[Needed(lazy("Enter how many days, from 0 to 60."))],
     )
     days_most = CountField(
-        lazy("At most"), 0, 60, validators=[Needed(lazy("Write how many days, from 0 to 60."))]
+        lazy("At most"), 0, 60, validators=[Needed(lazy("Enter how many days, from 0 to 60."))]
     )
 
     def __init__(
@@ -60,22 +60,22 @@ class ZoneForm(ShopForm):
                 _("“%(word)s” is neither a country nor a country’s code.") % {"word": unknown[0]}
             )
         if not self._codes:
-            raise ValidationError(_("Name at least one country, such as SE or Sverige."))
+            raise ValidationError(_("Name at least one country, such as SE or Sweden."))
         for code in self._codes:
             if code in self._taken:
                 raise ValidationError(
-                    _("%(country)s belongs to the zone %(zone)s already.")
+                    _("%(country)s is already in the zone %(zone)s. Take it out there first.")
                     % {"country": country_name(code), "zone": self._taken[code]}
                 )
 
     def validate_free_from_amount(self, field: Field) -> None:
         if field.data == 0:
-            raise ValidationError(_("Write an amount above 0, or leave it empty."))
+            raise ValidationError(_("Enter an amount above 0, or leave it empty."))
 
     def validate_days_most(self, field: Field) -> None:
         least = self.days_least.data
         if field.data is not None and least is not None and field.data < least:
-            raise ValidationError(_("This cannot be fewer days than in the field before it."))
+            raise ValidationError(_("This cannot be fewer days than the field before it."))
 
     def facts(self) -> ZoneFacts:
         return ZoneFacts(
@@ -121,7 +121,7 @@ def _codes_by_name() -> dict[str, str]:
 class TierForm(ShopForm):
     """One line of the price list; a line with nothing in it is no line."""
 
-    method = SelectField(lazy("How"))
+    method = SelectField(lazy("Sent as"))
     max_g = CountField(lazy("Weight at most, g"), 1, HEAVIEST_G)
     max_mm = CountField(lazy("Thickness at most, mm"), 1, THICKEST_MM)
     amount = MoneyField(lazy("Price"))
@@ -148,7 +148,7 @@ class TierForm(ShopForm):
         valid = bool(super().validate(extra_validators))
         for field in self.figures:
             if field.data is None and not field.errors:
-                field.errors = [_("Write a figure here, or remove the line.")]
+                field.errors = [_("Enter a number here, or remove the line.")]
         return valid and not any(field.errors for field in self.figures)
 
     def tier(self) -> Tier:
@@ -159,7 +159,7 @@ class PricesForm(ShopForm):
     """The whole price list of a zone, as it shall be from a day on."""
 
     tiers = FieldList(FormField(TierForm), max_entries=MOST_TIERS)
-    valid_from = DateField(lazy("In force from"))
+    valid_from = DateField(lazy("Applies from"))
 
     def __init__(self, formdata: Any, rates: Sequence[ShippingRate], *, today: date) -> None:
         lines = [
@@ -171,10 +171,10 @@ class PricesForm(ShopForm):
 
     def validate_valid_from(self, field: Field) -> None:
         if field.data is None:
-            raise ValidationError(_("Choose the day from which this goes."))
+            raise ValidationError(_("Choose the day from which this applies."))
         if field.data < self._today:
             raise ValidationError(
-                _("A price can change from %(day)s at the earliest: what has been sold is sold.")
+                _("A price can change on %(day)s at the earliest: what is sold is sold.")
                 % {"day": format_day(self._today)}
             )
 
@@ -196,7 +196,8 @@ class PricesForm(ShopForm):
                 return True
             if line.amount.data < lighter.amount.data:
                 line.amount.errors = [
-                    _("That is less than for %(step)s, so something light would cost more.") % step
+                    _("That is less than for %(step)s, so something lighter would cost more.")
+                    % step
                 ]
                 return True
         return False

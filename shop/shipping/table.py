@@ -41,7 +41,7 @@ def text_in_full(
 
 
 def _table(rates: Sequence[ShippingRate], currency: str) -> str:
-    head = [_("How"), _("At most"), _("Price")]
+    head = [_("Sent as"), _("At most"), _("Price")]
     rows = [
         [method_name(rate.method), bounds(rate), _price(rate.amount, currency)]
         for rate in by_method(rates)

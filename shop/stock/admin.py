@@ -110,13 +110,15 @@ def _came_between(seen: int, now_there: int) -> str:
         return _("One was sold while you counted. Look again, and save what there is now.")
     if now_there < seen:
         return _("Some were sold while you counted. Look again, and save what there is now.")
-    return _("The number was changed meanwhile. Look again, and save what there is now.")
+    return _("The number was changed in the meantime. Look again, and save what there is now.")
 
 
 def _promised(error: PromisedAlready) -> str:
     return ngettext(
-        "Somebody is paying for %(num)s of them right now, so it cannot be fewer. Try in an hour.",
-        "Buyers are paying for %(num)s of them right now, so it cannot be fewer. Try in an hour.",
+        "Somebody is paying for %(num)s of them right now, so there cannot be fewer. Try again "
+        "in an hour.",
+        "Buyers are paying for %(num)s of them right now, so there cannot be fewer. Try again in "
+        "an hour.",
         error.reserved,
     ) % {"num": error.reserved}
 

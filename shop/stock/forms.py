@@ -18,7 +18,7 @@ class CountForm(ShopForm):
         lazy("On the shelf"),
         0,
         MOST_PIECES,
-        validators=[Needed(lazy("Write how many there are."))],
+        validators=[Needed(lazy("Enter how many there are."))],
     )
     seen = CountField(lazy("Seen"), 0, MOST_PIECES, validators=[Needed(lazy("Count once more."))])
 
@@ -29,6 +29,6 @@ class CountForm(ShopForm):
     def validate_counted(self, field: CountField) -> None:
         if field.data is not None and field.data > self._most:
             raise ValidationError(
-                _("Write a whole number from %(least)s to %(most)s.")
+                _("Enter a whole number from %(least)s to %(most)s.")
                 % {"least": 0, "most": self._most}
             )

@@ -38,15 +38,15 @@ class WithdrawalForm(ShopForm):
     """
 
     order = HiddenField()  # the order's token
-    name = LineField(lazy("Name"), [Needed(lazy("Write your name.")), AtMost(LONGEST_NAME)])
+    name = LineField(lazy("Name"), [Needed(lazy("Enter your name.")), AtMost(LONGEST_NAME)])
     email = LineField(
         lazy("E-mail"),
-        [Needed(lazy("Write your e-mail address: the receipt goes there.")), AtMost(LONGEST_EMAIL)],
+        [Needed(lazy("Enter your e-mail address: the receipt goes there.")), AtMost(LONGEST_EMAIL)],
     )
     order_given = LineField(
         lazy("Order number"),
         [
-            Needed(lazy("Write the order number, or what you bought and when.")),
+            Needed(lazy("Enter the order number, or what you bought and when.")),
             AtMost(LONGEST_ORDER),
         ],
     )

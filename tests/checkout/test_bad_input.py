@@ -105,7 +105,7 @@ def test_too_long_is_said_and_kept(ready: Buyer, sessions: Sessions) -> None:
         page = refused(ready, sessions, 422, whole | {name: typed})
         assert typed in page
         if name != "email":
-            assert f"That is longer than {most} characters." in page
+            assert f"Too long: use at most {most} characters." in page
     answer = ready.post("/checkout", **(whole | {"name": "ö" * 100, "postal_code": "1" * 12}))
     assert answer.status_code == 303
 

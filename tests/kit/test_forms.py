@@ -58,7 +58,7 @@ def test_whole_numbers_out_of_bounds(text: str) -> None:
 def test_a_count_that_is_none_keeps_what_was_typed(text: str) -> None:
     field = filled(count=text).count
     assert field.data is None
-    assert field.errors == ["Write a whole number from 1 to 99."]
+    assert field.errors == ["Enter a whole number from 1 to 99."]
     assert field._value() == text
 
 
@@ -92,7 +92,7 @@ def test_amounts_as_people_write_them(text: str, amount: int) -> None:
 def test_what_is_no_amount(text: str) -> None:
     field = filled(price=text).price
     assert field.data is None
-    assert field.errors == ["Write the amount in figures, such as 245 or 245,50."]
+    assert field.errors == ["Enter the amount in figures, such as 245 or 245.50."]
     assert field._value() == text
 
 
@@ -129,9 +129,9 @@ def test_a_file_in_place_of_a_text_is_nothing() -> None:
     form = filled(line=upload, count=upload, price=upload)
     assert form.line.errors == ["Write something."]
     assert form.count.data is None
-    assert form.count.errors == ["Write a whole number from 1 to 99."]
+    assert form.count.errors == ["Enter a whole number from 1 to 99."]
     assert form.price.data is None
-    assert form.price.errors == ["Write the amount in figures, such as 245 or 245,50."]
+    assert form.price.errors == ["Enter the amount in figures, such as 245 or 245.50."]
 
 
 def test_a_text_of_several_lines_keeps_its_lines_and_nothing_that_no_text_has() -> None:

@@ -30,7 +30,7 @@ def shown(html: str) -> str:
 def test_an_empty_page_says_what_will_stand_there(owner: Buyer) -> None:
     page = owner.get("/admin/mail")
     assert page.status_code == 200
-    assert "No mail yet. When somebody buys, the confirmation stands here" in shown(page.text)
+    assert "No mail yet. When somebody buys, the confirmation appears here" in shown(page.text)
 
 
 def test_only_the_owner_may_look_and_send(
@@ -48,8 +48,8 @@ def test_only_the_owner_may_look_and_send(
     ("failure", "badge", "words"),
     [
         (Refused("550 no such user"), "Not delivered", "It was refused for good."),
-        (PutOff("451 later"), "Trying again", "It was not taken at the last try."),
-        (ServerUnreachable("no answer"), "Trying again", "All mail waits, and leaves by itself"),
+        (PutOff("451 later"), "Trying again", "It was not accepted at the last attempt."),
+        (ServerUnreachable("no answer"), "Trying again", "All mail waits, and goes out by itself"),
     ],
 )
 def test_a_failure_is_told_in_words_and_word_for_word(
@@ -108,7 +108,7 @@ def test_the_text_is_shown_as_it_is_and_nothing_in_it_counts_as_html(
 def test_a_mail_not_written_yet_says_so_and_has_no_button(owner: Buyer, put: Put) -> None:
     put("a@example.se")
     page = owner.get("/admin/mail/1").text
-    assert "It is written when it is sent." in page
+    assert "The text is written when it is sent." in page
     assert "/admin/mail/1/send" not in page
 
 

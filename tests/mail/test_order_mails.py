@@ -166,7 +166,7 @@ def test_the_confirmation_word_for_word(read: Callable[..., Read]) -> None:
     assert mail.text.replace("\u00a0", " ") == (
         "Thank you for your order, Anna Ek.\n"
         "\n"
-        "Your payment has arrived. Keep this mail: it is your copy of what we have agreed.\n"
+        "Your payment has arrived. Keep this e-mail: it is your copy of what we have agreed.\n"
         "\n"
         "Order 1042, 23 November 2026\n"
         "\n"
@@ -187,7 +187,7 @@ def test_the_confirmation_word_for_word(read: Callable[..., Read]) -> None:
         "Delivery\n"
         "--------\n"
         "Tracked parcel\n"
-        "It is sent by Wednesday 25 November at the latest.\n"
+        "It will be sent by Wednesday 25 November at the latest.\n"
         "\n"
         "Anna Ek\n"
         "Strandvägen 1\n"
@@ -197,7 +197,7 @@ def test_the_confirmation_word_for_word(read: Callable[..., Read]) -> None:
         "Right of withdrawal\n"
         "-------------------\n"
         "You may withdraw from the purchase until 14 days have passed since the day you received "
-        "it, without saying why. Reply to this mail, or do it here:\n"
+        "it, without saying why. Reply to this e-mail, or do it here:\n"
         f"{BASE_URL}/en/withdrawal?order={link.rpartition('/')[2]}\n"
         "\n"
         "* * *\n"
@@ -394,7 +394,7 @@ def test_a_number_of_somebody_elses_is_shown_without_a_link(
     mail = read("dispatch")
     assert 'Tracking number: 1Z "999"' in mail.text
     assert "postnord" not in mail.text + mail.html
-    assert "Follow the parcel" not in mail.text + mail.html
+    assert "Track the parcel" not in mail.text + mail.html
 
 
 def test_a_letter_without_a_number_over_the_weekend(
@@ -438,7 +438,7 @@ def test_the_owners_notice_word_for_word(
         "Pack and send it:\n"
         f"{BASE_URL}/admin/orders/1042\n"
         "\n"
-        "A reply to this mail reaches the buyer.\n"
+        "A reply to this e-mail reaches the buyer.\n"
     )
 
 

@@ -21,9 +21,9 @@ def test_it_arrives(sender: Recorder) -> None:
     raw = sender.letters[0].raw
     head = read_head(raw)
     assert (head["To"], head["Message-ID"]) == ("agare@example.se", message_id)
-    assert head["Subject"] == "A trial from your shop"
+    assert head["Subject"] == "A test e-mail from your shop"
     assert text_of(raw) == (
-        "This is a trial: mail from Dockor från Ek arrives.\n\nhttps://shop.example\n"
+        "This is a test: e-mail from Dockor från Ek arrives.\n\nhttps://shop.example\n"
     )
 
 

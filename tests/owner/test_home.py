@@ -92,16 +92,15 @@ def test_what_waits_is_counted(owner: Buyer, sessions: Sessions, shop: Config) -
     assert "1 beställning att titta på" in shown
     assert "1 mejl gick inte att skicka" in shown
     assert "Första stegen" not in shown
-    assert "Inget behöver dig i dag" not in shown
+    assert "Inget väntar på dig i dag" not in shown
 
 
 def test_a_quiet_day_is_said_to_be_one(owner: Buyer, sessions: Sessions) -> None:
     with sessions.begin() as db:
         db.add(order(1001, status="shipped"))
     shown = words(owner.get("/admin").text)
-    assert (
-        shown
-        == "måndag 23 november Lägg till en vara Inget behöver dig i dag. 281 kr betalt i november"
+    assert shown == (
+        "måndag 23 november Lägg till en vara Inget väntar på dig i dag. 281 kr betalt i november"
     )
 
 

@@ -52,7 +52,7 @@ def test_in_the_demo_the_button_signs_in(
         ("used", 410, "This link has been used"),
         ("expired", 410, "This link is too old"),
         ("superseded", 410, "This link is too old"),
-        ("unknown", 404, "This link does not sign in"),
+        ("unknown", 404, "This link does not work"),
     ],
 )
 def test_a_link_that_does_not_work_says_why_and_what_to_do(  # noqa: PLR0917 - fixtures

@@ -73,7 +73,10 @@ def test_a_shop_that_is_ready_has_nothing_left(ready: Sessions, real: Config) ->
         (
             {"org_number": "", "phone": ""},
             "Who sells",
-            "The law wants buyers to see who sells. Still missing: registration number and phone.",
+            (
+                "The law requires that buyers can see who sells. Still missing: registration "
+                "number and phone."
+            ),
         ),
         ({"vat_number": ""}, "VAT", "The VAT number is missing."),
         (
@@ -103,15 +106,15 @@ def test_a_new_shop_has_texts_to_read_and_items_to_put_up(sessions: Sessions, re
         write_page(db, "home", "sv", title="Jag", body="Mitt.")
     left = undone(sessions, real)
     assert left["Texts"] == (
-        "9 texts stand as they came with the program. Read them and make them yours."
+        "9 texts are still as they came with the program. Read them and make them your own."
     )
-    assert left["Items"] == "Nothing is on the shelf yet. Put up the first item."
+    assert left["Items"] == "Nothing is on the shelf yet. Add the first item."
 
 
 def test_a_text_that_is_missing_counts_as_unread(ready: Sessions, real: Config) -> None:
     with ready.begin() as db:
         set_preferences(db, languages=["sv", "en", "de"])
-    assert undone(ready, real)["Texts"].startswith("5 texts stand")
+    assert undone(ready, real)["Texts"].startswith("5 texts are still")
 
 
 def test_a_zone_without_prices_is_named(ready: Sessions, real: Config) -> None:
@@ -152,7 +155,7 @@ def test_plain_http_is_not_for_buyers(ready: Sessions, real: Config) -> None:
     ("answer", "part"),
     [
         ([], f"add the endpoint {URL} with API version {API_VERSION} and the events "),
-        ([replace(GOOD, url=URL + "/")], "Stripe does not know where to tell of payments."),
+        ([replace(GOOD, url=URL + "/")], "Stripe does not know where to report payments."),
         ([replace(GOOD, enabled=False)], f"The endpoint {URL} is switched off in Stripe."),
         ([replace(GOOD, api_version=None)], "speaks another API version than the shop."),
         ([replace(GOOD, api_version="2020-08-27")], f"in Stripe with version {API_VERSION}, put"),
@@ -226,4 +229,4 @@ class TestWithoutMailServer:
     def test_the_page_says_why_the_test_mail_failed(self, owner: Buyer) -> None:
         page = owner.post("/admin/going-live/test-mail")
         assert page.status_code == 502
-        assert "The mail could not be sent. The mail server says: " in page.text
+        assert "The e-mail could not be sent. The mail server says: " in page.text

@@ -103,10 +103,10 @@ def test_a_language_comes_with_its_texts(owner: Buyer, sessions: Sessions) -> No
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"shop_name": ""}, "Write what the shop is called."),
-        ({"shop_name": " \t "}, "Write what the shop is called."),
-        ({"shop_name": "x" * 61}, "That is longer than 60 characters."),
-        ({"tagline_sv": "x" * 121}, "That is longer than 120 characters."),
+        ({"shop_name": ""}, "Enter the shop’s name."),
+        ({"shop_name": " \t "}, "Enter the shop’s name."),
+        ({"shop_name": "x" * 61}, "Too long: use at most 60 characters."),
+        ({"tagline_sv": "x" * 121}, "Too long: use at most 120 characters."),
         ({"default_language": "xx"}, NO_CHOICE),
         ({"languages": ["sv", "xx"]}, "är inte ett giltigt val"),
         ({"owner_language": "../en"}, NO_CHOICE),
@@ -154,19 +154,19 @@ def test_who_sells_is_told_to_buyers(owner: Buyer, sessions: Sessions) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("legal_name", "", "Write who sells: your name, or the company’s."),
-        ("street", "", "Write the street and number."),
-        ("postal_code", "", "Write the postal code."),
-        ("city", "x" * 61, "That is longer than 60 characters."),
+        ("legal_name", "", "Enter who sells: your name, or the company’s."),
+        ("street", "", "Enter the street and number."),
+        ("postal_code", "", "Enter the postal code."),
+        ("city", "x" * 61, "Too long: use at most 60 characters."),
         ("country", "EU", NO_CHOICE),
         ("country", "xx", NO_CHOICE),
-        ("email", "", "Write the address that buyers can write to."),
+        ("email", "", "Enter the address that buyers can write to."),
         *(
             ("email", bad, "That does not look like an e-mail address, such as anna@example.se.")
             for bad in ("maja", "maja@", "a@b@c.se", "maja@example.se\nBcc: x@example.se")
         ),
         *(
-            ("blog_url", bad, "Write the whole address, such as https://blog.example.se.")
+            ("blog_url", bad, "Enter the whole address, such as https://blog.example.se.")
             for bad in (
                 "javascript:alert(1)",
                 "blogg.example.se",
@@ -192,7 +192,7 @@ def test_an_odd_number_is_saved_and_asked_about(owner: Buyer, sessions: Sessions
     answer = owner.post("/admin/settings/seller", **(SELLER | {"org_number": "556703-7486"}))
     assert answer.headers["location"] == "/admin/settings/seller?note=saved"
     assert now(sessions).org_number == "556703-7486"
-    words = "The registration number’s check digit does not fit. Look again."
+    words = "The registration number’s check digit does not match. Check it again."
     assert words in owner.get("/admin/settings/seller").text
     assert "Look again" in owner.get("/admin/settings").text
     owner.post(
@@ -249,7 +249,7 @@ def test_who_is_exempt_needs_no_rate(owner: Buyer, sessions: Sessions) -> None:
 def test_a_rate_is_a_figure(owner: Buyer, rate: str) -> None:
     page = owner.post("/admin/settings/tax", **(TAX | {"rate": rate}))
     assert page.status_code == 422
-    assert error(page.text, "rate") == "Write the rate in figures, such as 25 or 25,5."
+    assert error(page.text, "rate") == "Enter the rate in figures, such as 25 or 25.5."
 
 
 def test_how_orders_are_kept(owner: Buyer, sessions: Sessions) -> None:
@@ -269,13 +269,13 @@ def test_how_orders_are_kept(owner: Buyer, sessions: Sessions) -> None:
 def test_days_are_a_whole_number_up_to_thirty(owner: Buyer, days: str) -> None:
     page = owner.post("/admin/settings/orders", **(ORDERS | {"dispatch_days": days}))
     assert page.status_code == 422
-    assert error(page.text, "dispatch_days") == "Write a whole number from 1 to 30."
+    assert error(page.text, "dispatch_days") == "Enter a whole number from 1 to 30."
     assert f'value="{days}"' in page.text
 
 
 def test_days_are_needed(owner: Buyer) -> None:
     page = owner.post("/admin/settings/orders", **(ORDERS | {"dispatch_days": ""}))
-    assert error(page.text, "dispatch_days") == "Write how many days, from 1 to 30."
+    assert error(page.text, "dispatch_days") == "Enter how many days, from 1 to 30."
 
 
 # --- pictures -------------------------------------------------------------------------------------

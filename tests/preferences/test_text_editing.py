@@ -66,10 +66,10 @@ def test_the_preview_is_in_the_texts_language(owner: Buyer) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("title", "", "Write a heading."),
-        ("title", "x" * 101, "That is longer than 100 characters."),
-        ("body", " \r\n ", "Write the text."),
-        ("body", "å" * 40_001, "That is longer than 40000 characters."),
+        ("title", "", "Enter a heading."),
+        ("title", "x" * 101, "Too long: use at most 100 characters."),
+        ("body", " \r\n ", "Enter the text."),
+        ("body", "å" * 40_001, "Too long: use at most 40000 characters."),
     ],
 )
 def test_a_text_that_cannot_be_saved_stays_in_the_form(

@@ -194,13 +194,13 @@ def test_the_table_tells_every_zone(bare: Sessions) -> None:
         assert postage_table(db, "SEK", MONDAY) == (
             "### Sweden\n\n"
             "1–3 working days on the way. Free postage from SEK\u00a0600.\n\n"
-            "| How | At most | Price |\n"
+            "| Sent as | At most | Price |\n"
             "| --- | --- | --- |\n"
             "| Letter | 100\u00a0g, 3 cm thick | SEK\u00a036 |\n"
             "| Tracked parcel | 1.5\u00a0kg, 34.5 cm thick | SEK\u00a079.50 |\n\n"
             "### N\\*rden \\| \\<b\\>\n\n"
             "4 working days on the way. That is Iceland and Norway.\n\n"
-            "| How | At most | Price |\n"
+            "| Sent as | At most | Price |\n"
             "| --- | --- | --- |\n"
             "| Letter | 2\u00a0kg, 10 cm thick | free |"
         )

@@ -91,8 +91,8 @@ def test_too_many_are_brought_down_with_one_tap(
 @pytest.mark.parametrize(
     ("path", "form", "status", "words"),
     [
-        ("/cart", {"variant": "x"}, 422, "That is not a number of pieces."),
-        ("/cart", {"variant": "99"}, 409, "That item can no longer be had"),
+        ("/cart", {"variant": "x"}, 422, "That quantity cannot be read."),
+        ("/cart", {"variant": "99"}, 409, "That item is no longer available"),
     ],
 )
 def test_a_refused_basket_says_so_aloud(
@@ -167,7 +167,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
     ("changes", "words"),
     [
         ({"subtotal": "1"}, "A price has changed since you opened this page."),
-        ({"delivery": "drone"}, "That delivery is not possible to the country you chose."),
+        ({"delivery": "drone"}, "That delivery is not available to the country you chose."),
     ],
 )
 def test_a_changed_offer_is_asked_about_again(
@@ -177,7 +177,7 @@ def test_a_changed_offer_is_asked_about_again(
     answer = english.place(**changes)
     assert answer.status_code == 409
     assert words in answer.text
-    assert "Nothing is charged" in answer.text
+    assert "Nothing has been charged" in answer.text
     again = fields_of(answer.text, "checkout")
     assert (again["name"], again["subtotal"]) == ("Anna Ek", "24500")
     assert english.post("/checkout", **again).status_code == 303
@@ -192,7 +192,9 @@ def test_the_checkout_does_not_take_money_for_what_is_gone(
     stock(sessions, variant_id, on_hand=0)
     answer = english.post("/checkout", **fields)
     assert answer.status_code == 409
-    assert "Something in your basket can no longer be had. Nothing is charged." in answer.text
+    assert (
+        "Something in your basket is no longer available. Nothing has been charged." in answer.text
+    )
     assert 'class="buy"' not in answer.text
 
 

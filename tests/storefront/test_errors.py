@@ -13,7 +13,7 @@ from tests.support import Buyer
         ("GET", "/nope", {}, 404, "There is nothing here"),
         ("GET", "/products/nope", {}, 404, "There is nothing here"),
         ("DELETE", "/cart", {}, 405, "That is not how this page is used"),
-        ("POST", "/cart", {"Sec-Fetch-Site": "cross-site"}, 403, "That was not let through"),
+        ("POST", "/cart", {"Sec-Fetch-Site": "cross-site"}, 403, "That was stopped"),
         ("POST", "/cart", {"Content-Length": "70000"}, 413, "That was too much"),
     ],
 )

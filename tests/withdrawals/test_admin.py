@@ -72,7 +72,7 @@ def test_the_newest_first_with_what_was_said(owner: Buyer, sessions: Sessions) -
     page = owner.get("/admin/withdrawals")
     seen = words(page)
     assert seen.index("Bo Berg") < seen.index("Anna Ek")
-    assert "No order fits. The buyer wrote: the blue one" in seen
+    assert "No order matches. The buyer wrote: the blue one" in seen
     assert "2 × Owl" in seen
     assert "“Hello there”" in seen
     assert "1 Dec 2026, 14:05" in seen or "1 Dec 2026 14:05" in seen
@@ -124,7 +124,7 @@ def test_an_unknown_day_of_arrival_counts_for_the_buyer(
     with sessions.begin() as db:
         order_id = db.scalars(select(Order.id)).one()
     put(sessions, order_id=order_id)
-    assert "take it as in time" in words(owner.get("/admin/withdrawals"))
+    assert "treat it as in time" in words(owner.get("/admin/withdrawals"))
 
 
 def test_nothing_is_owed_for_what_was_never_paid(
@@ -153,7 +153,7 @@ def test_it_is_seen_to(owner: Buyer, sessions: Sessions, clock: FixedClock) -> N
     with sessions.begin() as db:  # a second press changes nothing
         assert db.get_one(Withdrawal, withdrawal_id).handled_at == CAME + timedelta(days=2)
     page = owner.follow(seen_to)
-    assert "It is seen to." in words(page)
+    assert "Marked as seen to." in words(page)
     assert "Seen to 3 December" in words(page)
     assert "days left" not in words(page)
     assert "to see to" not in words(owner.get("/admin"))

@@ -346,12 +346,12 @@ def test_the_same_thing_twice_counts_once(buyer: Buyer, bought: Bought, sessions
     assert confirm(english, asked).status_code == 303
     again = confirm(english, asked)
     assert again.status_code == 200
-    assert words(again).startswith("This has been received already")
+    assert words(again).startswith("This has already been received")
     assert "Anna" not in words(again)
     # by the order's link, for the whole order
     fields = fields_of(buyer.get(f"/withdrawal?order={bought.token}").text, "withdrawal")
     by_link = english.post("/withdrawal", **fields | {"lines": ["1", "2"]})
-    assert words(confirm(english, by_link)).startswith("This has been received already")
+    assert words(confirm(english, by_link)).startswith("This has already been received")
     assert len(statements(sessions)) == 1
     assert len(mails(sessions)) == 2
     assert [kind for kind, *_ in bought.timeline()].count("withdrawal") == 1
@@ -573,7 +573,7 @@ def test_the_receipt_says_what_was_declared_and_when(
     assert text.startswith(
         "Your withdrawal has been received.\n"
         "\n"
-        "It came on 1 Dec 2026 14:05, Swedish time. Keep this mail: it shows what you declared, "
+        "It came on 1 Dec 2026 14:05, Swedish time. Keep this e-mail: it shows what you declared, "
         "and when.\n"
         "\n"
         "What you declared\n"
@@ -615,7 +615,7 @@ def test_the_owner_is_told(
     assert (mail["To"], mail["Subject"]) == ("butik@example.se", "Withdrawal: order 1001")
     assert mail["Reply-To"] == "anna@example.se"
     text = part(mail, "plain")
-    assert text.startswith("Somebody withdraws from order 1001.\n")
+    assert text.startswith("Somebody has withdrawn from order 1001.\n")
     assert "    The whole order\n" in text
     assert "It came on 2 Dec 2026 00:30." in text
     assert "by Wednesday 16 December at the latest" in text
@@ -629,9 +629,9 @@ def test_the_owner_is_told_when_no_order_fits(
         set_preferences(db, owner_language="en")
     declare(buyer, **BY_HAND | {"order_given": "7"})
     mail = read("withdrawal_notice")
-    assert mail["Subject"] == "Withdrawal: no order fits yet"
-    assert "No order fits the number and the address." in part(mail, "plain")
-    assert "No order fits the number and the address." in part(mail, "html")
+    assert mail["Subject"] == "Withdrawal: no matching order yet"
+    assert "No order matches the number and the address." in part(mail, "plain")
+    assert "No order matches the number and the address." in part(mail, "html")
 
 
 @pytest.mark.parametrize("prefix", ["", "/en"])
