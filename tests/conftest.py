@@ -1,3 +1,4 @@
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -63,6 +64,7 @@ def db_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         connection.execute("CREATE DATABASE shop TEMPLATE template_shop")
         yield f"{server}/shop"
+        gc.collect()  # a connection that was left open fails this test, and not a later one
         connection.execute("DROP DATABASE shop WITH (FORCE)")
 
 

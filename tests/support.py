@@ -135,7 +135,7 @@ def free_socket() -> socket.socket:
 @contextmanager
 def serving(app: Any, listening: socket.socket) -> Iterator[None]:
     """Serve *app* over real HTTP, on a thread, for the length of the block."""
-    config = uvicorn.Config(app, log_level="error", lifespan="on", timeout_graceful_shutdown=2)
+    config = uvicorn.Config(app, log_level="error", lifespan="on", timeout_graceful_shutdown=10)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
