@@ -34,23 +34,25 @@ INVARIANTS = [
         "I1",
         "what lies on the shelf is the sum of its movements",
         """
-        SELECT l.variant_id, l.on_hand, coalesce(sum(m.delta), 0)
-        FROM stock_levels l LEFT JOIN stock_movements m ON m.variant_id = l.variant_id
-        GROUP BY l.variant_id, l.on_hand HAVING l.on_hand <> coalesce(sum(m.delta), 0)
+        SELECT v.id, coalesce(l.on_hand, 0), coalesce(m.moved, 0)
+        FROM variants v LEFT JOIN stock_levels l ON l.variant_id = v.id LEFT JOIN (
+            SELECT variant_id, sum(delta) AS moved FROM stock_movements GROUP BY variant_id
+        ) m ON m.variant_id = v.id
+        WHERE coalesce(l.on_hand, 0) <> coalesce(m.moved, 0)
         """,
     ),
     Invariant(
         "I1",
         "what is promised is what unpaid orders hold",
         """
-        SELECT l.variant_id, l.reserved, coalesce(h.held, 0)
-        FROM stock_levels l LEFT JOIN (
+        SELECT v.id, coalesce(l.reserved, 0), coalesce(h.held, 0)
+        FROM variants v LEFT JOIN stock_levels l ON l.variant_id = v.id LEFT JOIN (
             SELECT ol.variant_id, sum(ol.quantity) AS held
             FROM order_lines ol JOIN orders o ON o.id = ol.order_id
             WHERE o.status = 'pending' AND ol.from_stock
             GROUP BY ol.variant_id
-        ) h ON h.variant_id = l.variant_id
-        WHERE l.reserved <> coalesce(h.held, 0)
+        ) h ON h.variant_id = v.id
+        WHERE coalesce(l.reserved, 0) <> coalesce(h.held, 0)
         """,
     ),
     Invariant(
@@ -65,17 +67,16 @@ INVARIANTS = [
         "I1",
         "every bought piece left the shelf once, in the ledger",
         """
-        SELECT b.order_id, b.variant_id, b.bought, coalesce(-m.moved, 0)
+        SELECT order_id, variant_id, sum(bought), sum(sold)
         FROM (
-            SELECT ol.order_id, ol.variant_id, sum(ol.quantity) AS bought
+            SELECT ol.order_id, ol.variant_id, ol.quantity AS bought, 0 AS sold
             FROM order_lines ol JOIN orders o ON o.id = ol.order_id
-            WHERE o.status IN ('paid', 'shipped', 'delivered') AND ol.from_stock
-            GROUP BY ol.order_id, ol.variant_id
-        ) b LEFT JOIN (
-            SELECT order_id, variant_id, sum(delta) AS moved
-            FROM stock_movements WHERE reason = 'sold' GROUP BY order_id, variant_id
-        ) m ON m.order_id = b.order_id AND m.variant_id = b.variant_id
-        WHERE b.bought <> coalesce(-m.moved, 0)
+            WHERE o.status IN ('paid', 'shipped', 'delivered', 'refunded') AND ol.from_stock
+            UNION ALL
+            SELECT order_id, variant_id, 0, -delta FROM stock_movements
+            WHERE reason = 'sold' AND order_id IS NOT NULL
+        ) both_sides
+        GROUP BY order_id, variant_id HAVING sum(bought) <> sum(sold)
         """,
     ),
     Invariant(
@@ -217,7 +218,7 @@ INVARIANTS = [
         """
         SELECT e.id, a.id FROM provider_events e
         JOIN payment_attempts a ON a.session_id = e.object_id
-        WHERE e.processed_at IS NOT NULL AND a.checked_at IS NULL
+        WHERE e.processed_at IS NOT NULL AND e.error IS NULL AND a.checked_at IS NULL
         """,
     ),
     Invariant(

@@ -106,6 +106,14 @@ SELECT 'another', order_id, 'paid', request, fingerprint, amount, currency,
        created_at, expires_at, payment_method
 FROM payment_attempts WHERE order_id = 2
 """
+ALL_COUNTED_OFF = """
+INSERT INTO stock_movements (variant_id, delta, reason, "by", at)
+SELECT variant_id, -4, 'counted', "by", at FROM stock_movements WHERE variant_id = 2 AND delta = 5
+"""
+SOLD_TO_NOBODY = """
+INSERT INTO stock_movements (variant_id, delta, reason, "by", at, order_id)
+SELECT variant_id, -1, 'sold', "by", at, 4 FROM stock_movements WHERE variant_id = 2 AND delta = 5
+"""
 COUNTED_OFF = """
 INSERT INTO stock_movements (variant_id, delta, reason, "by", at)
 SELECT variant_id, -3, 'counted', "by", at FROM stock_movements WHERE variant_id = 2 AND delta = 5
@@ -125,8 +133,16 @@ DEFECTS: list[tuple[str, list[str]]] = [
         ["DELETE FROM stock_movements WHERE variant_id = 3"],
     ),
     (
+        "what lies on the shelf is the sum of its movements",
+        ["DELETE FROM stock_levels WHERE variant_id = 3"],
+    ),
+    (
         "what is promised is what unpaid orders hold",
         ["UPDATE stock_levels SET reserved = 1 WHERE variant_id = 2"],
+    ),
+    (
+        "what is promised is what unpaid orders hold",
+        [ALL_COUNTED_OFF, "DELETE FROM stock_levels WHERE variant_id = 2"],
     ),
     (
         "what is promised is what unpaid orders hold",
@@ -149,6 +165,10 @@ DEFECTS: list[tuple[str, list[str]]] = [
             "UPDATE stock_movements SET delta = -2 WHERE order_id = 2",
             "UPDATE stock_levels SET on_hand = on_hand - 1 WHERE variant_id = 2",
         ],
+    ),
+    (
+        "every bought piece left the shelf once, in the ledger",
+        [SOLD_TO_NOBODY, "UPDATE stock_levels SET on_hand = on_hand - 1 WHERE variant_id = 2"],
     ),
     (
         "a unique piece belongs to one buyer at the most",
