@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,6 +31,7 @@ LAST_WORDS = (
     "Something went wrong on our side, and is noted. If you have paid, your payment is not lost.\n"
     "%s\n"
 )
+PROBES = ("/healthz", "/readyz", "/metrics")  # asked every few seconds: logged when they fail
 ErrorPage = Callable[[Request, int], Response]
 
 
@@ -70,7 +72,8 @@ class Edge:
         finally:
             took = (time.perf_counter() - began) * 1000
             route = getattr(scope.get("route"), "path", "-")
-            log.info("%s %s %s %d %.1fms", request_id, scope["method"], route, status, took)
+            level = logging.DEBUG if route in PROBES and status == HTTPStatus.OK else logging.INFO
+            log.log(level, "%s %s %s %d %.1fms", request_id, scope["method"], route, status, took)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         turned = self._other_address(scope)
