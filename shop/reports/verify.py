@@ -113,7 +113,9 @@ INVARIANTS = [
         "money that came late, or does not fit, is held for a person to look at",
         """
         SELECT o.number, a.status FROM payment_attempts a JOIN orders o ON o.id = a.order_id
-        WHERE a.status IN ('late', 'review') AND o.review IS NULL
+        WHERE a.status IN ('late', 'review') AND o.review IS NULL AND NOT EXISTS (
+            SELECT 1 FROM order_entries e WHERE e.order_id = o.id AND e.kind = 'reviewed'
+        )
         """,
     ),
     Invariant(
