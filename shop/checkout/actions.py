@@ -11,6 +11,7 @@ from shop.cart.cookie import Cart
 from shop.cart.queries import ShownCart, shown_cart
 from shop.checkout.errors import (
     CannotBeOrdered,
+    CannotBePaid,
     DeliveryUnavailable,
     EmptyCart,
     HoldInTheWay,
@@ -19,6 +20,7 @@ from shop.checkout.errors import (
 from shop.checkout.forms import Buyer
 from shop.kit.clock import local_day
 from shop.kit.ids import Signer
+from shop.kit.money import Money
 from shop.kit.urls import Urls
 from shop.orders.actions import next_number, take_turn, write_entry
 from shop.orders.models import Order, OrderLine
@@ -30,6 +32,7 @@ from shop.orders.queries import (
     pending_order_of_cart,
 )
 from shop.payments.actions import start_attempt
+from shop.payments.limits import can_be_paid
 from shop.payments.models import PaymentAttempt
 from shop.payments.queries import latest_attempt
 from shop.preferences.values import Preferences
@@ -65,7 +68,8 @@ def place_order(
     """Reserve the pieces and write down the order with its payment attempt.
 
     The same cart and form again give the same attempt. Raises EmptyCart, CannotBeOrdered,
-    PriceChanged, DeliveryUnavailable, HoldInTheWay, or OutOfStock: then nothing has changed.
+    CannotBePaid, PriceChanged, DeliveryUnavailable, HoldInTheWay, or OutOfStock: then nothing has
+    changed.
     """
     take_turn(db)
     fingerprint = _fingerprint(cart, buyer, choice)
@@ -77,7 +81,7 @@ def place_order(
     shown = shown_cart(db, cart, held_by_cart(db, cart.id))
     if len(shown.to_order) != len(shown.lines) or not shown.can_be_ordered:
         raise CannotBeOrdered
-    delivery = _delivery(db, shown, buyer, choice, now)
+    delivery = _delivery(db, shown, buyer, choice, seller, now)
     order, lines = _write_order(db, cart, shown, buyer, delivery, seller, now)
     reserve(db, held_quantities(db, order.id))
     token = order_token(seller.signer, order.id)
@@ -114,12 +118,14 @@ def _unpaid_before(
 
 
 def _delivery(
-    db: Session, shown: ShownCart, buyer: Buyer, choice: Choice, now: datetime
+    db: Session, shown: ShownCart, buyer: Buyer, choice: Choice, seller: Seller, now: datetime
 ) -> DeliveryOption:
     options = delivery_options(db, buyer.country, shown.parcel, local_day(now))
     chosen = next((option for option in options if option.method == choice.method), None)
     if chosen is None:
         raise DeliveryUnavailable
+    if not can_be_paid(Money(shown.subtotal_amount + chosen.amount, seller.preferences.currency)):
+        raise CannotBePaid
     if choice.shown_subtotal != shown.subtotal_amount or choice.shown_shipping != chosen.amount:
         raise PriceChanged
     return chosen

@@ -10,6 +10,10 @@ class PriceChanged(Exception):
     """What was shown is not what it costs now: nothing is charged that was not seen."""
 
 
+class CannotBePaid(Exception):
+    """It comes to less, or to more, than one payment can be."""
+
+
 class DeliveryUnavailable(Exception):
     """The chosen way of delivery does not go to that country with this parcel."""
 

@@ -14,6 +14,7 @@ from shop.cart.queries import shown_cart
 from shop.checkout.actions import Choice, Seller, place_order
 from shop.checkout.errors import (
     CannotBeOrdered,
+    CannotBePaid,
     DeliveryUnavailable,
     EmptyCart,
     HoldInTheWay,
@@ -29,14 +30,13 @@ from shop.orders.models import Order
 from shop.orders.queries import held_by_cart, order_id_of, order_token, unbought
 from shop.payments.conversations import expire, open_session, settle
 from shop.payments.errors import PaymentError
+from shop.payments.limits import MOST, limits
 from shop.payments.models import PaymentAttempt
 from shop.payments.queries import latest_attempt
 from shop.shipping.dates import dispatch_date, working_days_after
 from shop.shipping.names import method_name
 from shop.shipping.queries import countries, delivery_options
 from shop.stock.errors import OutOfStock
-
-LARGEST_AMOUNT = 99_999_999
 
 
 def show(request: Request) -> Response:
@@ -68,7 +68,13 @@ def place(request: Request, form: FormData) -> Response:
         return _to(request, "/cart")
     except HoldInTheWay as hold:  # it cannot be closed: being paid, say, or just now opened anew
         return _to(request, f"/orders/{order_token(request.state.signer, hold.order_id)}")
-    except (CannotBeOrdered, OutOfStock, PriceChanged, DeliveryUnavailable) as problem:
+    except (
+        CannotBeOrdered,
+        CannotBePaid,
+        OutOfStock,
+        PriceChanged,
+        DeliveryUnavailable,
+    ) as problem:
         with request.state.reads.begin() as db:
             return _page(request, db, cart, checkout, problem=type(problem).__name__, status=409)
     except PaymentError:
@@ -117,8 +123,8 @@ def _place(request: Request, cart: Cart, checkout: CheckoutForm, form: FormData)
     method = str(form.get("delivery", ""))
     choice = Choice(
         method=method,
-        shown_subtotal=whole_number(form.get("subtotal"), least=0, most=LARGEST_AMOUNT),
-        shown_shipping=whole_number(form.get(f"price_{method}"), least=0, most=LARGEST_AMOUNT),
+        shown_subtotal=whole_number(form.get("subtotal"), least=0, most=MOST),
+        shown_shipping=whole_number(form.get(f"price_{method}"), least=0, most=MOST),
     )
     buyer = checkout.buyer(state.locale)
     try:
@@ -195,6 +201,7 @@ def _page(
         method_name=method_name,
         chosen=chosen,
         problem=problem,
+        limits=limits(wishes.currency),
         dispatch=dispatch,
         arrival={o.method: working_days_after(dispatch, o.days_most) for o in options},
     )

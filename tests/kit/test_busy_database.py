@@ -27,3 +27,17 @@ def test_a_write_that_waits_too_long_is_asked_to_come_again(
     with sessions.begin() as db:
         assert db.scalars(select(Order)).all() == []
     assert buyer.post("/checkout", **fields).status_code == 303
+
+
+def test_who_has_paid_is_not_told_that_nothing_was_charged(
+    buyer: Buyer, shelf: Shelf, sessions: Sessions
+) -> None:
+    buyer.prefix = "/en"
+    paid = buyer.buy(shelf.add())
+    token = str(paid.url).rpartition("/")[2]
+    with sessions.begin() as db:
+        db.execute(text("UPDATE number_series SET last = last"))
+        answer = buyer.get(f"/checkout/return?order={token}")
+    assert answer.status_code == 503
+    assert "charged" not in answer.text
+    assert "so is anything you have paid" in answer.text
