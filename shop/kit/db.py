@@ -17,6 +17,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
+    ExceptionContext,
     ForeignKey,
     MetaData,
     Text,
@@ -119,7 +120,7 @@ def is_sqlite(url: str) -> bool:
 
 def _postgresql(url: str) -> Engine:
     timeouts = "-c lock_timeout=4s -c statement_timeout=15s"
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=POOL_SIZE,
         max_overflow=0,
@@ -127,6 +128,15 @@ def _postgresql(url: str) -> Engine:
         hide_parameters=True,
         connect_args={"options": timeouts},
     )
+    event.listen(engine, "handle_error", _without_the_row)
+    return engine
+
+
+def _without_the_row(context: ExceptionContext) -> None:
+    """Leave out of an error the row that PostgreSQL quotes: an error in the log names nobody."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None and error.args:
+            error.args = (str(error.args[0]).partition("\nDETAIL:")[0],)
 
 
 def _sqlite(url: str, *, begin: str, pragmas: dict[str, int]) -> Engine:
