@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from babel.lists import format_list
 from sqlalchemy.orm import Session
 
 from shop.catalogue.queries import published
 from shop.config import Config
-from shop.kit.i18n import country_name, current_locale, ngettext
+from shop.kit.i18n import country_name, format_words, ngettext
 from shop.kit.i18n import gettext as _
 from shop.payments.errors import PaymentError, PaymentUnknown
 from shop.payments.gateway import API_VERSION, EVENTS, PaymentGateway, WebhookEndpoint
@@ -88,7 +87,7 @@ def _seller(preferences: Preferences) -> Check:
         _("Buyers can see who sells and how to reach you.")
         if not missing
         else _("The law requires that buyers can see who sells. Still missing: %(names)s.")
-        % {"names": _listed(missing)},
+        % {"names": format_words(missing)},
         "/admin/settings/seller",
     )
 
@@ -135,7 +134,7 @@ def _postage(db: Session, today: date) -> Check:
     if not there:
         sentence = _("The shop does not send anywhere yet. Say where to, and what it costs.")
     elif without:
-        sentence = _("No prices yet for %(zones)s.") % {"zones": _listed(without)}
+        sentence = _("No prices yet for %(zones)s.") % {"zones": format_words(without)}
     else:
         sentence = _("There are prices for every country that the shop sends to.")
     return Check(_("Postage"), bool(there) and not without, sentence, "/admin/shipping")
@@ -189,7 +188,7 @@ def _webhook(config: Config, stripe: StripesAnswer) -> Check:
     facts = {
         "url": url,
         "version": API_VERSION,
-        "events": _listed(EVENTS),
+        "events": format_words(EVENTS),
         "key": "SHOP_STRIPE_SECRET_KEY",
         "secret": "SHOP_STRIPE_WEBHOOK_SECRET",
     }
@@ -257,7 +256,3 @@ def _mail(config: Config) -> Check:
     return Check(
         _("Mail"), False, sentence % {"folder": config.mail_folder, "name": "SHOP_SMTP_URL"}
     )
-
-
-def _listed(words: Sequence[str]) -> str:
-    return format_list(list(words), locale=current_locale())

@@ -165,7 +165,7 @@ def init(email: str, name: Annotated[str, typer.Option(help="The shop's name.")]
 
 @app.command()
 def mail_test(address: str) -> None:
-    """Send a short mail to ADDRESS, to see that mail works; exit 1 with what is wrong if not."""
+    """Send a short e-mail to ADDRESS, to see that mail works; exit 1 with what is wrong if not."""
     from shop.kit.i18n import speaking
     from shop.mail.errors import MailError
     from shop.mail.senders import make_sender
@@ -210,7 +210,7 @@ def _new_owner_link(config: Config, email: str, valid_for: timedelta) -> str:
         with write_sessions(config.database_url).begin() as db:
             return invite_owner(db, email, now=system_clock(), valid_for=valid_for)
     except NotAnAddress:
-        _give_up(f"{email!r} is no e-mail address.")
+        _give_up(f"{email!r} is not an e-mail address.")
 
 
 @app.command()

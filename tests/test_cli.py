@@ -61,7 +61,7 @@ def test_an_address_that_is_none_is_said_in_words(run: Run) -> None:
     run("migrate")
     refused = run("invite-owner", "eva")
     assert refused.exit_code == 2
-    assert "'eva' is no e-mail address." in refused.output
+    assert "'eva' is not an e-mail address." in refused.output
 
 
 def test_verify_names_what_is_broken(run: Run, tmp_path: Path) -> None:

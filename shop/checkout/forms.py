@@ -67,7 +67,7 @@ class CheckoutForm(ShopForm):
             checked = validate_email(field.data, check_deliverability=False)
         except EmailNotValidError as error:
             raise ValidationError(
-                _("That does not look like an e-mail address, such as anna@example.se.")
+                _("Enter a complete e-mail address, such as anna@example.se.")
             ) from error
         field.data = checked.normalized
 

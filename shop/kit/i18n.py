@@ -5,7 +5,7 @@ memory at start. The language of the moment is a context variable: set by the re
 worker for one mail, and read by everything below.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime
@@ -17,6 +17,7 @@ from typing import cast
 
 from babel import Locale
 from babel.dates import format_date, format_datetime
+from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency
@@ -112,6 +113,13 @@ def format_weekday(day: date) -> str:
 def format_moment(at: datetime) -> str:
     """Return the local date and time: 23 nov. 2026 14:05."""
     return format_datetime(at, "d MMM y HH:mm", tzinfo=LOCAL, locale=_current.get())
+
+
+def format_words(words: Sequence[str]) -> str:
+    """Return *words* one after the other, as in a sentence: Denmark, Finland and Germany."""
+    locale = _current.get()
+    # British English, as everywhere else: no comma before "and".
+    return format_list(list(words), locale="en_GB" if locale == SOURCE_LOCALE else locale)
 
 
 def country_name(code: str) -> str:

@@ -40,7 +40,7 @@ def email_address(_form: Form, field: Field) -> None:
         field.data = validate_email(field.data, check_deliverability=False).normalized
     except EmailNotValidError as error:
         raise ValidationError(
-            _("That does not look like an e-mail address, such as anna@example.se.")
+            _("Enter a complete e-mail address, such as anna@example.se.")
         ) from error
 
 

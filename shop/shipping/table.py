@@ -3,11 +3,17 @@
 from collections.abc import Sequence
 from datetime import date
 
-from babel.lists import format_list
 from babel.numbers import format_decimal
 from sqlalchemy.orm import Session
 
-from shop.kit.i18n import country_name, current_locale, format_money, ngettext, speaking
+from shop.kit.i18n import (
+    country_name,
+    current_locale,
+    format_money,
+    format_words,
+    ngettext,
+    speaking,
+)
 from shop.kit.i18n import gettext as _
 from shop.kit.markdown import as_markdown
 from shop.kit.money import Money
@@ -82,7 +88,7 @@ def about_zone(zone: ShippingZone, currency: str) -> str:
         sentences.append(_("Free postage from %(amount)s.") % {"amount": amount})
     if len(zone.country_codes) > 1:
         names = sorted(country_name(code) for code in zone.country_codes)
-        countries = format_list(names, locale=current_locale())
+        countries = format_words(names)
         sentences.append(_("That is %(countries)s.") % {"countries": countries})
     return as_markdown(" ".join(sentences))
 

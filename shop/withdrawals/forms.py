@@ -80,7 +80,7 @@ class WithdrawalForm(ShopForm):
             field.data = validate_email(field.data, check_deliverability=False).normalized
         except EmailNotValidError as error:
             raise ValidationError(
-                _("That does not look like an e-mail address, such as anna@example.se.")
+                _("Enter a complete e-mail address, such as anna@example.se.")
             ) from error
 
     def validate_lines(self, field: Field) -> None:

@@ -44,7 +44,7 @@ def test_the_delivery_page_tells_todays_postage(buyer: Buyer) -> None:
     assert "<h3>Sweden</h3>" in page
     assert "<td>250\u00a0g, 3 cm thick</td>\n<td>SEK\u00a054</td>" in page
     assert "Free postage from SEK\u00a0600." in page
-    assert "That is Denmark, Finland, and Germany." in page
+    assert "That is Denmark, Finland and Germany." in page
 
 
 @pytest.mark.usefixtures("texts")
