@@ -250,7 +250,7 @@ def _mail(config: Config) -> Check:
             _("Mail is sent through your mail server. Send yourself a test e-mail once."),
         )
     sentence = _(
-        "Mail is only written to files in %(folder)s. Set %(name)s to your mail provider’s "
+        "Mail is only written to files in %(folder)s. Set %(name)s to your e-mail provider’s "
         "server, such as smtps://name:password@smtp.example.se."
     )
     return Check(
