@@ -31,6 +31,7 @@ Answer = TypeVar("Answer")
 API_VERSION: Literal["2026-10-28.endive"] = "2026-10-28.endive"
 TIMEOUT = (3, 15)  # seconds to connect, and to wait for an answer
 TRIES = 3
+PATIENCE = 8.0  # seconds after which there is no further try: somebody is waiting
 SIGNATURE_AGE = 300  # seconds
 NAMES = re.compile(r"cs_(?:test|live)_\w+|[^\s'\"<>]+@[^\s'\"<>]+")  # of sessions and people
 FAILED = ("requires_payment_method", "canceled")  # of a complete session's intent
@@ -188,11 +189,14 @@ class StripeGateway:
         """Call until there is an answer, a few times, with a pause that grows."""
         if transaction_is_open():
             raise RuntimeError("Stripe must not be called inside a transaction")
+        began = time.monotonic()
         for again in range(TRIES - 1):
             try:
                 with _errors_in_our_words():
                     return call()
             except PaymentUnknown as error:
+                if time.monotonic() - began > PATIENCE:
+                    raise
                 log.warning("Stripe did not answer, trying again: %s", error)
                 self._sleep(0.5 * 2**again)
         with _errors_in_our_words():

@@ -14,7 +14,7 @@ from shop.kit.clock import system_clock
 from shop.kit.db import Sessions
 from shop.orders import queries as order_queries
 from shop.orders.models import Order
-from shop.payments import reconciler
+from shop.payments import gateway, reconciler
 from shop.payments.actions import apply_session
 from shop.payments.conversations import expire, open_session, settle
 from shop.payments.errors import NoSuchSession
@@ -324,3 +324,18 @@ def test_a_payment_in_the_middle_of_placing_leaves_no_second_order(
     answer = buyer.post("/checkout", **fields)
     assert answer.headers["location"] == "/cart"
     assert stand(sessions, variant_id) == ([("paid", "paid")], 4, 0)
+
+
+# --- patience -------------------------------------------------------------------------------------
+
+
+def test_a_stripe_that_hangs_is_not_asked_again_while_the_buyer_waits(
+    buyer: Buyer, shelf: Shelf, stand_in: StandInServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quick failure is tried again; after a slow one the buyer is told, and loses nothing."""
+    monkeypatch.setattr(gateway, "PATIENCE", 0.2)
+    stand_in.control("faults", kind="timeout", delay=0.3, path=CREATE, times=3)
+    buyer.add(shelf.add())
+    assert buyer.place().status_code == 503
+    [rule] = stand_in.control("faults")["faults"]
+    assert rule["seen"] == 1
