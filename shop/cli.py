@@ -25,6 +25,7 @@ DEMO_EMAIL = "owner@shop.example"
 
 
 def main() -> None:
+    os.umask(0o077)  # addresses, mails and keys: nobody else on this machine reads what we write
     try:
         app()
     except (ConfigError, UnsafeSQLite, CannotStart) as error:
