@@ -5,6 +5,7 @@ import logging
 import re
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import Any
@@ -432,7 +433,14 @@ def test_what_is_not_http_is_handed_on(config: Config, sessions: Sessions) -> No
         sent.append(message)
 
     app = create_app(config)
-    asyncio.run(app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send))  # type: ignore[arg-type]
+    scope = {"type": "lifespan", "asgi": {"version": "3.0"}}
+
+    async def serve() -> None:
+        await app(scope, receive, send)
+
+    # on a thread of its own: the browser's driver may have a loop running on this one
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(serve())).result()
     assert [message["type"] for message in sent] == [
         "lifespan.startup.complete",
         "lifespan.shutdown.complete",
