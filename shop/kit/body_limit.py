@@ -26,7 +26,8 @@ async def limited(receive: Receive, headers: Headers, limit: int) -> Receive:
         message = await receive()
         seen += len(message.get("body", b""))
         if seen > limit:
-            await drop(receive)
+            if message.get("more_body"):  # after the last piece there is nothing to wait for
+                await drop(receive)
             raise HTTPException(413)
         return message
 

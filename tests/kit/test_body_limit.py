@@ -1,14 +1,20 @@
 """What is too large is refused so that the sender gets to see it, even while still sending."""
 
+import asyncio
 import http.client
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 
 from shop.config import Config
+from shop.kit.body_limit import limited
 from shop.kit.routing import FORM_LIMIT
 from shop.payments.pages import WEBHOOK_LIMIT
 
@@ -66,6 +72,29 @@ def test_the_limit_is_exact_and_the_refusal_is_our_own_page(
     assert headers["x-request-id"] in page
     assert '<html lang="en"' in page
     assert "default-src 'none'" in headers["content-security-policy"]
+
+
+def test_the_last_piece_can_be_the_one_too_much() -> None:
+    """Nothing comes after it: whoever waited for more would wait until the sender hangs up."""
+    pieces = iter(
+        [
+            {"type": "http.request", "body": b"12345", "more_body": True},
+            {"type": "http.request", "body": b"6", "more_body": False},
+        ]
+    )
+
+    async def receive() -> Any:
+        return next(pieces)  # a third call is an error
+
+    async def read() -> None:
+        counted = await limited(receive, Headers(), 5)
+        assert (await counted())["body"] == b"12345"
+        with pytest.raises(HTTPException) as refused:
+            await counted()
+        assert refused.value.status_code == 413
+
+    with ThreadPoolExecutor(1) as thread:  # the browser's driver may have a loop on this one
+        thread.submit(lambda: asyncio.run(read())).result()
 
 
 def test_who_is_still_sending_megabytes_sees_the_page(
