@@ -9,8 +9,6 @@ import stripe
 from sqlalchemy import select, update
 
 from shop.checkout import actions as checkout_actions
-from shop.config import Config
-from shop.kit.clock import system_clock
 from shop.kit.db import Sessions
 from shop.orders import queries as order_queries
 from shop.orders.models import Order
@@ -22,48 +20,11 @@ from shop.payments.gateway import CheckoutSession, _read_session
 from shop.payments.models import PaymentAttempt
 from shop.payments.reconciler import reconcile
 from shop.payments.till import Till
-from shop.reports.verify import verify
 from shop.sandbox.stand_in.server import StandInServer
-from shop.stock.models import StockLevel
+from tests.payments.tools import attempts, stand
 from tests.support import Buyer, FixedClock, Shelf, on_both_databases
 
 CREATE = "/v1/checkout/sessions"
-
-
-@pytest.fixture
-def shop(start_shop: Callable[..., Config], stand_in: StandInServer) -> Config:
-    config = start_shop()
-    stand_in.control("webhooks", mode="hold")
-    return config
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock(system_clock())
-
-
-def attempts(sessions: Sessions) -> list[PaymentAttempt]:
-    with sessions.begin() as db:
-        return list(
-            db.scalars(
-                select(PaymentAttempt)
-                .join(Order, Order.id == PaymentAttempt.order_id)
-                .order_by(Order.id)
-            )
-        )
-
-
-def stand(sessions: Sessions, variant_id: int) -> tuple[list[tuple[str, str]], int, int]:
-    """Return each order's status with its attempt's, and what is on hand and reserved."""
-    with sessions.begin() as db:
-        rows = db.execute(
-            select(Order.status, PaymentAttempt.status)
-            .join(PaymentAttempt, PaymentAttempt.order_id == Order.id)
-            .order_by(Order.id)
-        )
-        level = db.get_one(StockLevel, variant_id)
-        assert [f.invariant.rule for f in verify(db) if not f.holds] == []
-        return [(order, attempt) for order, attempt in rows], level.on_hand, level.reserved
 
 
 # --- Stripe does not make the page ----------------------------------------------------------------

@@ -1,35 +1,19 @@
 """What Stripe says of a failure names sessions and people: neither stands in a log."""
 
 import logging
-from collections.abc import Callable
 
 import pytest
 import stripe
 from sqlalchemy import update
 
-from shop.config import Config
-from shop.kit.clock import system_clock
 from shop.kit.db import Sessions
 from shop.payments.errors import PaymentRefused
 from shop.payments.gateway import StripeGateway, _errors_in_our_words
 from shop.payments.models import PaymentAttempt
 from shop.payments.reconciler import reconcile
 from shop.payments.till import Till
-from shop.sandbox.stand_in.server import StandInServer
 from tests.conftest import STRIPE_KEY
 from tests.support import Buyer, FixedClock, Shelf
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock(system_clock())
-
-
-@pytest.fixture
-def shop(start_shop: Callable[..., Config], stand_in: StandInServer) -> Config:
-    config = start_shop()
-    stand_in.control("webhooks", mode="hold")
-    return config
 
 
 @pytest.mark.parametrize("silent", [True, False], ids=["nobody answers", "nobody knows it"])

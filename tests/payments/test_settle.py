@@ -9,61 +9,18 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from shop.config import Config
-from shop.kit.clock import system_clock
 from shop.kit.db import Sessions
 from shop.orders.models import Order, OrderEntry
 from shop.payments.conversations import expire, open_session, settle
 from shop.payments.errors import PaymentUnknown
 from shop.payments.models import PaymentAttempt
-from shop.payments.queries import latest_attempt
 from shop.payments.reconciler import reconcile, release_changed_carts
 from shop.payments.till import Till
 from shop.reports.verify import verify
 from shop.sandbox.stand_in.server import StandInServer
 from shop.stock.models import StockLevel
+from tests.payments.tools import give_up_by_hand, order_one, state, the_attempt, wait_until
 from tests.support import DECLINED_CARD, Buyer, FixedClock, Shelf, on_both_databases
-
-
-@pytest.fixture
-def shop(start_shop: Callable[..., Config], stand_in: StandInServer) -> Config:
-    """Serve a shop that Stripe's webhooks do not reach."""
-    config = start_shop()
-    stand_in.control("webhooks", mode="hold")
-    return config
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock(system_clock())
-
-
-def the_attempt(sessions: Sessions) -> PaymentAttempt:
-    with sessions.begin() as db:
-        order = db.scalars(select(Order).order_by(Order.id.desc())).first()
-        assert order is not None
-        attempt = latest_attempt(db, order.id)
-        assert attempt is not None
-        return attempt
-
-
-def state(sessions: Sessions, variant_id: int) -> tuple[str, str, int, int]:
-    """Return the order's status, the attempt's, and what is on hand and reserved."""
-    with sessions.begin() as db:
-        order = db.scalars(select(Order).order_by(Order.id.desc())).first()
-        assert order is not None
-        attempt = latest_attempt(db, order.id)
-        assert attempt is not None
-        level = db.get_one(StockLevel, variant_id)
-        assert [f.invariant.rule for f in verify(db) if not f.holds] == []
-        return order.status, attempt.status, level.on_hand, level.reserved
-
-
-def order_one(buyer: Buyer, variant_id: int) -> str:
-    buyer.add(variant_id)
-    placed = buyer.place()
-    assert placed.status_code == 303, placed.text
-    return str(placed.headers["location"])
 
 
 @on_both_databases
@@ -341,22 +298,3 @@ def test_a_silent_stripe_is_said_in_words(
     with pytest.raises(PaymentUnknown):
         settle(till, the_attempt(sessions).id)
     assert open_session(till, the_attempt(sessions).id) is not None
-
-
-def give_up_by_hand(sessions: Sessions, variant_id: int) -> None:
-    """What must never happen by itself: the order gives up while its page can still be paid."""
-    with sessions.begin() as db:
-        order = db.scalars(select(Order).where(Order.status == "pending")).one()
-        db.execute(update(Order).where(Order.id == order.id).values(status="expired"))
-        db.add(OrderEntry(order_id=order.id, at=order.placed_at, by="shop", kind="expired"))
-        db.execute(update(PaymentAttempt).values(status="expired"))
-        db.execute(update(StockLevel).where(StockLevel.variant_id == variant_id).values(reserved=0))
-
-
-def wait_until(true: Callable[[], bool], seconds: float = 5) -> None:
-    waiting = threading.Event()
-    for _ in range(int(seconds / 0.02)):
-        if true():
-            return
-        waiting.wait(0.02)
-    raise AssertionError("it did not happen in time")

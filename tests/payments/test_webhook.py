@@ -22,23 +22,15 @@ from shop.payments.gateway import Event, StripeGateway
 from shop.payments.inbox import store
 from shop.payments.models import PaymentAttempt, ProviderEvent
 from shop.payments.pages import WEBHOOK_LIMIT
-from shop.payments.queries import latest_attempt
 from shop.payments.reconciler import reconcile
 from shop.payments.till import Till
 from shop.reports.verify import verify
 from shop.sandbox.stand_in.server import StandInServer
 from shop.stock.models import StockLevel
+from tests.payments.tools import order_one, the_attempt
 from tests.support import NOON, Buyer, Shelf, on_both_databases
 
 DELIVERIES = 50
-
-
-@pytest.fixture
-def shop(start_shop: Callable[..., Config], stand_in: StandInServer) -> Config:
-    """Serve a shop that hears only what the test sends it."""
-    config = start_shop()
-    stand_in.control("webhooks", mode="hold")
-    return config
 
 
 def event(
@@ -88,16 +80,8 @@ def kept(sessions: Sessions) -> list[tuple[str, bool, str | None]]:
 
 def ordered(buyer: Buyer, shelf: Shelf, sessions: Sessions) -> PaymentAttempt:
     """Order a doll up to the payment page and return the attempt."""
-    buyer.add(shelf.add("raven"))
-    assert buyer.place().status_code == 303
+    order_one(buyer, shelf.add("raven"))
     return the_attempt(sessions)
-
-
-def the_attempt(sessions: Sessions) -> PaymentAttempt:
-    with sessions.begin() as db:
-        attempt = latest_attempt(db, 1)
-        assert attempt is not None
-        return attempt
 
 
 def outcome(sessions: Sessions) -> tuple[str, str, int, int, list[str], int]:

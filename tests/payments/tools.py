@@ -1,0 +1,74 @@
+"""What the tests of payments ask of a shop and its database."""
+
+import threading
+from collections.abc import Callable
+
+from sqlalchemy import select, update
+
+from shop.kit.db import Sessions
+from shop.orders.models import Order, OrderEntry
+from shop.payments.models import PaymentAttempt
+from shop.reports.verify import verify
+from shop.stock.models import StockLevel
+from tests.support import Buyer
+
+
+def order_one(buyer: Buyer, variant_id: int) -> str:
+    """Order one piece and return the address of the payment page."""
+    buyer.add(variant_id)
+    placed = buyer.place()
+    assert placed.status_code == 303, placed.text
+    return str(placed.headers["location"])
+
+
+def attempts(sessions: Sessions) -> list[PaymentAttempt]:
+    """Return every attempt, in the order in which they were made."""
+    with sessions.begin() as db:
+        return list(
+            db.scalars(
+                select(PaymentAttempt).order_by(PaymentAttempt.order_id, PaymentAttempt.created_at)
+            )
+        )
+
+
+def the_attempt(sessions: Sessions) -> PaymentAttempt:
+    """Return the latest one."""
+    return attempts(sessions)[-1]
+
+
+def stand(sessions: Sessions, variant_id: int) -> tuple[list[tuple[str, str]], int, int]:
+    """Return each order's status with its attempt's, and what is on hand and reserved."""
+    with sessions.begin() as db:
+        rows = db.execute(
+            select(Order.status, PaymentAttempt.status)
+            .join(PaymentAttempt, PaymentAttempt.order_id == Order.id)
+            .order_by(Order.id, PaymentAttempt.created_at)
+        )
+        level = db.get_one(StockLevel, variant_id)
+        assert [f.invariant.rule for f in verify(db) if not f.holds] == []
+        return [(order, attempt) for order, attempt in rows], level.on_hand, level.reserved
+
+
+def state(sessions: Sessions, variant_id: int) -> tuple[str, str, int, int]:
+    """Return the last order's status, its attempt's, and what is on hand and reserved."""
+    orders, on_hand, reserved = stand(sessions, variant_id)
+    return *orders[-1], on_hand, reserved
+
+
+def give_up_by_hand(sessions: Sessions, variant_id: int) -> None:
+    """What must never happen by itself: the order gives up while its page can still be paid."""
+    with sessions.begin() as db:
+        order = db.scalars(select(Order).where(Order.status == "pending")).one()
+        db.execute(update(Order).where(Order.id == order.id).values(status="expired"))
+        db.add(OrderEntry(order_id=order.id, at=order.placed_at, by="shop", kind="expired"))
+        db.execute(update(PaymentAttempt).values(status="expired"))
+        db.execute(update(StockLevel).where(StockLevel.variant_id == variant_id).values(reserved=0))
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 5) -> None:
+    waiting = threading.Event()
+    for _ in range(int(seconds / 0.02)):
+        if true():
+            return
+        waiting.wait(0.02)
+    raise AssertionError("it did not happen in time")
