@@ -4,28 +4,12 @@ import pytest
 import stripe
 
 from shop.sandbox.stand_in.server import StandInServer
-from tests.sandbox.tools import order
+from tests.sandbox.tools import charge_of, kinds, pay
 
 
 @pytest.fixture
 def payment(client: stripe.StripeClient, stand_in: StandInServer) -> str:
     return pay(client, stand_in)
-
-
-def pay(client: stripe.StripeClient, stand_in: StandInServer, **how: str) -> str:
-    session = client.v1.checkout.sessions.create(order(23_100))
-    return str(stand_in.control(f"sessions/{session.id}/pay", **how)["payment_intent"])
-
-
-def charge_of(client: stripe.StripeClient, payment: str) -> stripe.Charge:
-    intent = client.v1.payment_intents.retrieve(payment, {"expand": ["latest_charge.refunds"]})
-    assert isinstance(intent.latest_charge, stripe.Charge)
-    return intent.latest_charge
-
-
-def kinds(client: stripe.StripeClient, count: int) -> list[str]:
-    newest = client.v1.events.list({"limit": count}).data
-    return [str(event.type) for event in reversed(newest)]
 
 
 def test_a_whole_refund(client: stripe.StripeClient, payment: str) -> None:
@@ -155,6 +139,8 @@ def test_the_log_is_the_truth_about_the_money(
 
     assert entries == [
         ("session.created", "api", 23_100),
+        ("charge.succeeded", "control", 23_100),
         ("session.paid", "control", 23_100),
+        ("balance_transaction.created", "api", -3_100),
         ("refund.created", "api", 3_100),
     ]

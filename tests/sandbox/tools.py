@@ -7,6 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx2
+import stripe
+
+from shop.sandbox.stand_in.server import StandInServer
 
 SUCCESS = "http://127.0.0.1:9/thanks?cs={CHECKOUT_SESSION_ID}"
 CANCEL = "http://127.0.0.1:9/checkout"
@@ -51,6 +54,26 @@ def card(number: str = "4242 4242 4242 4242", **changes: str) -> dict[str, str]:
 
 def confirm(browser: httpx2.Client, url: str, form: dict[str, str]) -> httpx2.Response:
     return browser.post(f"{url}/confirm", data=form)
+
+
+def pay(
+    client: stripe.StripeClient, stand_in: StandInServer, amount: int = 23_100, **how: Any
+) -> str:
+    """Order for *amount* and pay by control; the PaymentIntent's id."""
+    session = client.v1.checkout.sessions.create(order(amount))
+    return str(stand_in.control(f"sessions/{session.id}/pay", **how)["payment_intent"])
+
+
+def charge_of(client: stripe.StripeClient, payment: str) -> stripe.Charge:
+    intent = client.v1.payment_intents.retrieve(payment, {"expand": ["latest_charge.refunds"]})
+    assert isinstance(intent.latest_charge, stripe.Charge)
+    return intent.latest_charge
+
+
+def kinds(client: stripe.StripeClient, count: int) -> list[str]:
+    """The types of the *count* newest events, oldest first."""
+    newest = client.v1.events.list({"limit": count}).data
+    return [str(event.type) for event in reversed(newest)]
 
 
 def until(true: Callable[[], bool], seconds: float = 5.0) -> None:

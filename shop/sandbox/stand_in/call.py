@@ -11,6 +11,7 @@ NOUNS = {
     "payment_intent": "payment_intent",
     "charge": "charge",
     "refund": "refund",
+    "dispute": "dispute",
     "event": "event",
     "webhook_endpoint": "webhook endpoint",
     "balance_transaction": "balance transaction",

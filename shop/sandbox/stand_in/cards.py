@@ -8,6 +8,8 @@ class Card:
     """*decline*: the decline code, if it is refused; *secure*: it asks for 3-D Secure first.
 
     *refund*: what becomes of a refund to it: at once, `pending` first, or `failed` later.
+    *dispute*: the reason for which the payment is disputed some moments later; *inquiry*: its bank
+    only asks, and takes no money yet. *available_at_once*: the money needs no days to come.
     """
 
     number: str
@@ -16,6 +18,9 @@ class Card:
     decline: str | None = None
     secure: bool = False
     refund: str = "succeeded"
+    dispute: str | None = None
+    inquiry: bool = False
+    available_at_once: bool = False
 
     @property
     def code(self) -> str:
@@ -28,6 +33,7 @@ _ALL = (
     Card("4242424242424242"),
     Card("5555555555554444", brand="mastercard"),
     Card("4000007520000008", country="SE"),
+    Card("4000008260000000", country="GB"),
     Card("4000000000000002", decline="generic_decline"),
     Card("4000000000009995", decline="insufficient_funds"),
     Card("4000000000009987", decline="lost_card"),
@@ -38,10 +44,10 @@ _ALL = (
     Card("4000002500003155", country="FR", secure=True),
     Card("4000002760003184", country="DE", secure=True),
     Card("4000008400001629", secure=True, decline="generic_decline"),
-    Card("4000000000000259"),
-    Card("4000000000002685"),
-    Card("4000000000001976"),
-    Card("4000000000000077"),
+    Card("4000000000000259", dispute="fraudulent"),
+    Card("4000000000002685", dispute="product_not_received"),
+    Card("4000000000001976", dispute="fraudulent", inquiry=True),
+    Card("4000000000000077", available_at_once=True),
     Card("4000000000007726", refund="pending"),
     Card("4000000000005126", refund="failed"),
 )

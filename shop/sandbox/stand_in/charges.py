@@ -1,13 +1,13 @@
-"""Charges, as card networks, Klarna and Swish leave them, and their balance transactions."""
+"""Charges, as card networks, Klarna and Swish leave them, and what Stripe keeps of them."""
 
-from shop.sandbox.stand_in.cards import Card
+from shop.sandbox.stand_in.balance import AVAILABLE_AFTER, book
+from shop.sandbox.stand_in.cards import CARDS, Card
 from shop.sandbox.stand_in.errors import Json
 from shop.sandbox.stand_in.events import emit
 from shop.sandbox.stand_in.ids import new_id
 from shop.sandbox.stand_in.money import fee
 from shop.sandbox.stand_in.world import World
 
-AVAILABLE_AFTER = 3 * 24 * 3600
 MESSAGES = {
     "generic_decline": "Your card was declined.",
     "insufficient_funds": "Your card has insufficient funds.",
@@ -31,7 +31,9 @@ def paid_charge(world: World, payment: Json, email: str, method: str, card: Card
         "status": "succeeded",
     }
     hidden = {"method": method, "card": card and card.number}
-    return world.store.add(charge, parent=payment["id"], private=hidden)
+    world.store.add(charge, parent=payment["id"], private=hidden)
+    _note(world, "charge.succeeded", charge, method=method)
+    return charge
 
 
 def failed_charge(world: World, payment: Json, email: str, card: Card) -> Json:
@@ -56,39 +58,31 @@ def settle_charge(world: World, charge_id: str) -> None:
     charge = world.store.get(charge_id)
     hidden = world.store.private(charge_id)
     country = charge["payment_method_details"].get("card", {}).get("country")
-    entry = book(world, charge_id, charge["amount"], charge["currency"],
-                 "charge" if hidden["method"] == "card" else "payment",
-                 fee(charge["amount"], hidden["method"], country))  # fmt: skip
+    card = CARDS.get(hidden["card"])
+    entry = book(
+        world,
+        "charge" if hidden["method"] == "card" else "payment",
+        charge,
+        charge["amount"],
+        cost=fee(charge["amount"], charge["currency"], hidden["method"], country),
+        wait=0 if card and card.available_at_once else AVAILABLE_AFTER,
+    )
     charge["balance_transaction"] = entry["id"]
     world.store.save(charge)
-    world.log("charge.settled", charge=charge_id, amount=charge["amount"],
-              currency=charge["currency"], fee=entry["fee"])  # fmt: skip
+    _note(world, "charge.settled", charge, fee=entry["fee"], balance_transaction=entry["id"])
     emit(world, "charge.updated", charge, {"balance_transaction": None})
 
 
-def book(world: World, source: str, amount: int, currency: str, kind: str, cost: int = 0) -> Json:
-    """A balance transaction over *amount* (signed minor units) with Stripe's *cost* taken off."""
-    now = world.clock.now()
-    details = world.spec.blank("fee", amount=cost, currency=currency, type="stripe_fee",
-                               description="Stripe processing fees")  # fmt: skip
-    entry = world.spec.blank(
-        "balance_transaction",
-        id=new_id("balance_transaction"),
-        object="balance_transaction",
-        amount=amount,
-        available_on=now + AVAILABLE_AFTER,
-        balance_type="payments",
-        created=now,
-        currency=currency,
-        fee=cost,
-        fee_details=[details] if cost else [],
-        net=amount - cost,
-        reporting_category="refund" if "refund" in kind else "charge",
-        source=source,
-        status="pending",
-        type=kind,
+def _note(world: World, what: str, charge: Json, **more: object) -> None:
+    world.log(
+        what,
+        charge=charge["id"],
+        payment_intent=charge["payment_intent"],
+        amount=charge["amount"],
+        currency=charge["currency"],
+        metadata=charge["metadata"],
+        **more,
     )
-    return world.store.add(entry, parent=source)
 
 
 def _blank(world: World, payment: Json, email: str, details: Json, outcome: Json) -> Json:

@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from shop.sandbox.stand_in import disputes
+from shop.sandbox.stand_in.call import NOUNS
 from shop.sandbox.stand_in.cards import CARDS
 from shop.sandbox.stand_in.deliveries import Mode
 from shop.sandbox.stand_in.errors import Json, StripeError
@@ -55,9 +57,7 @@ def pay(world: World, ids: Mapping[str, str], given: Json) -> Json:
     `card` (a test card's number) or `method` (klarna, swish), `email`; where the bank or the method
     asks, `outcome` decides: `complete` (default), `fail`, or `leave` it waiting.
     """
-    session = world.store.find(ids["session"], "checkout.session")
-    if session is None:
-        raise Refused(f"There is no session {ids['session']}.")
+    session = _find(world, "checkout.session", ids["session"])
     number = str(given.get("card", "4242424242424242")).replace(" ", "")
     method = given.get("method", "card")
     if method == "card" and number not in CARDS:
@@ -75,11 +75,54 @@ def pay(world: World, ids: Mapping[str, str], given: Json) -> Json:
 
 def refund_charge(world: World, ids: Mapping[str, str], given: Json) -> Json:
     """A refund made by hand, as in Stripe's Dashboard: its events name no request."""
-    charge = world.store.find(ids["charge"], "charge")
-    if charge is None:
-        raise Refused(f"There is no charge {ids['charge']}.")
+    charge = _find(world, "charge", ids["charge"])
     with world.acting(Cause("dashboard")):
         return refund(world, charge, given.get("amount"), given.get("reason"), {})
+
+
+def dispute_charge(world: World, ids: Mapping[str, str], given: Json) -> Json:
+    """Have the bank of `charge` dispute it.
+
+    `reason` (`general`), `status` (`needs_response`, or `warning_needs_response` for an inquiry),
+    `amount` in minor units (what has not been refunded).
+    """
+    charge = _find(world, "charge", ids["charge"])
+    status = given.get("status", "needs_response")
+    if status not in disputes.UNANSWERED:
+        raise Refused(f"A dispute does not begin as {status}.")
+    amount = given.get("amount", charge["amount"] - charge["amount_refunded"])
+    if not charge["paid"] or not 0 < amount <= charge["amount"]:
+        raise Refused(f"{amount} of charge {charge['id']} cannot be disputed.")
+    if charge["payment_method_details"]["type"] == "swish":
+        raise Refused("Swish payments cannot be disputed.")
+    if any(d["status"] in {*disputes.OPEN, "lost"} for d in disputes.of(world, charge)):
+        raise Refused(f"Charge {charge['id']} is disputed already.")
+    with world.acting(Cause("bank")):
+        return disputes.begin(
+            world,
+            charge,
+            reason=given.get("reason", "general"),
+            inquiry=status.startswith("warning_"),
+            amount=amount,
+        )
+
+
+def close_dispute(world: World, ids: Mapping[str, str], given: Json) -> Json:
+    """Have the bank decide it: `outcome` won, lost, or warning_closed for an inquiry."""
+    dispute = _find(world, "dispute", ids["dispute"])
+    outcome = given["outcome"]
+    possible = {"warning_closed"} if disputes.is_inquiry(dispute) else {"won", "lost"}
+    if dispute["status"] not in disputes.OPEN or outcome not in possible:
+        raise Refused(f"A dispute that is {dispute['status']} cannot become {outcome}.")
+    with world.acting(Cause("bank")):
+        return disputes.end(world, dispute, outcome)
+
+
+def settlement(world: World, _ids: Mapping[str, str], given: Json) -> Json:
+    """`after`: seconds from a payment to its balance transaction and `charge.updated`."""
+    with world.store.transaction():
+        world.store.set_setting("settles_after", float(given["after"]))
+    return {}
 
 
 def webhooks(world: World, _ids: Mapping[str, str], given: Json) -> Json:
@@ -116,6 +159,9 @@ COMMANDS: Mapping[str, Command] = {
     "/_ctl/clock": clock,
     "/_ctl/sessions/{session}/pay": pay,
     "/_ctl/charges/{charge}/refund": refund_charge,
+    "/_ctl/charges/{charge}/dispute": dispute_charge,
+    "/_ctl/disputes/{dispute}/close": close_dispute,
+    "/_ctl/settlement": settlement,
     "/_ctl/webhooks": webhooks,
     "/_ctl/webhooks/redeliver": redeliver,
     "/_ctl/faults": faults,
@@ -127,6 +173,13 @@ def routes(world: World) -> list[Route]:
         Route(path, partial(_serve, world, command), methods=["POST"])
         for path, command in COMMANDS.items()
     ]
+
+
+def _find(world: World, kind: str, object_id: str) -> Json:
+    found = world.store.find(object_id, kind)
+    if found is None:
+        raise Refused(f"There is no {NOUNS[kind]} {object_id}.")
+    return found
 
 
 async def _serve(world: World, command: Command, request: Request) -> Response:

@@ -39,11 +39,6 @@ def emit(world: World, kind: str, obj: Json, previous: Json | None = None) -> st
     return str(event["id"])
 
 
-def shown(world: World, event: Json) -> Json:
-    """The event with its count of endpoints that have not taken it yet."""
-    return event | {"pending_webhooks": world.deliveries.missing(event["id"])}
-
-
 def _endpoints(world: World) -> list[Json]:
     every = world.store.every("webhook_endpoint")
     return [endpoint for endpoint in every if endpoint["status"] == "enabled"]

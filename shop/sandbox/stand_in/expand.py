@@ -4,6 +4,7 @@ from typing import Any
 
 from shop.sandbox.stand_in.errors import Json, StripeError, invalid
 from shop.sandbox.stand_in.listing import whole
+from shop.sandbox.stand_in.views import shown
 from shop.sandbox.stand_in.world import World
 
 DEEPEST = 4
@@ -61,7 +62,7 @@ def _fetched(world: World, object_id: str, path: str) -> Json:
     found = world.store.find(object_id)
     if found is None:
         raise _cannot(path)
-    return found
+    return shown(world, found)
 
 
 def _cannot(path: str) -> StripeError:

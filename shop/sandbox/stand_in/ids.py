@@ -9,6 +9,7 @@ _PREFIXES = {
     "payment_intent": ("pi_3", 23),
     "charge": ("ch_3", 23),
     "refund": ("re_3", 23),
+    "dispute": ("dp_1", 23),
     "event": ("evt_1", 23),
     "webhook_endpoint": ("we_1", 23),
     "balance_transaction": ("txn_3", 23),

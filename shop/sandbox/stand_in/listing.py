@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from shop.sandbox.stand_in.call import Call
 from shop.sandbox.stand_in.errors import Json, invalid, missing, not_modelled
-from shop.sandbox.stand_in.events import shown
+from shop.sandbox.stand_in.views import shown
 
 DEFAULT, MOST = 10, 100
 _PAGING = {"limit", "starting_after", "ending_before", "expand"}
@@ -18,6 +18,7 @@ LISTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "GetPaymentIntents": ("payment_intent", {}),
     "GetCharges": ("charge", {"payment_intent": "$.payment_intent"}),
     "GetRefunds": ("refund", {"charge": "$.charge", "payment_intent": "$.payment_intent"}),
+    "GetDisputes": ("dispute", {"charge": "$.charge", "payment_intent": "$.payment_intent"}),
     "GetEvents": ("event", {"type": "$.type"}),
     "GetWebhookEndpoints": ("webhook_endpoint", {}),
     "GetCoupons": ("coupon", {}),
@@ -102,7 +103,7 @@ def _page(call: Call, where: list[str], values: list[object], *, oldest_first: b
     ids = [row["id"] for row in rows[:limit]]
     if before:
         ids.reverse()
-    data = [_shown(call, call.world.store.get(object_id)) for object_id in ids]
+    data = [shown(call.world, call.world.store.get(object_id)) for object_id in ids]
     path = call.operation.path.format(**call.ids)
     return {"object": "list", "data": data, "has_more": len(rows) > limit, "url": path}
 
@@ -112,7 +113,3 @@ def _place(call: Call, object_id: str, param: str) -> int:
     if row is None:
         raise missing("object", object_id, param)
     return int(row["seq"])
-
-
-def _shown(call: Call, body: Json) -> Json:
-    return shown(call.world, body) if body["object"] == "event" else body

@@ -7,6 +7,16 @@ LEAST = {"sek": 300, "nok": 300, "dkk": 250, "eur": 50, "gbp": 30, "usd": 50}
 MOST = 99_999_999
 KLARNA = frozenset({"sek", "nok", "dkk", "eur", "gbp", "usd", "chf", "pln", "czk"})
 SWISH = frozenset({"sek"})
+EEA = frozenset({"AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU",
+                 "IE", "IS", "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE",
+                 "SI", "SK"})  # fmt: skip
+# Parts in ten thousand of the amount, and the fixed part by currency in minor units.
+EEA_RATE, UK_RATE, ABROAD_RATE = 150, 250, 325
+FIXED = {"sek": 180, "nok": 200, "dkk": 180, "eur": 25, "gbp": 20, "usd": 30}
+SEPA_DEBIT = 35  # euro cents
+# What a dispute costs; given back when it is won.
+DISPUTE_FEE = {"sek": 20_000, "nok": 20_000, "dkk": 20_000, "eur": 2_000, "gbp": 2_000,
+               "usd": 2_000}  # fmt: skip
 
 
 def methods_for(currency: str) -> list[str]:
@@ -15,15 +25,19 @@ def methods_for(currency: str) -> list[str]:
     return [method for method, can in offered.items() if can]
 
 
-def fee(amount: int, method: str, country: str | None) -> int:
-    """What Stripe keeps of *amount*, both in minor units.
+def fee(amount: int, currency: str, method: str, country: str | None) -> int:
+    """What Stripe keeps of a payment over *amount*, both in minor units.
 
-    The Swedish list prices for cards: 1.5 % + 1.80 within the EEA, 3.25 % + 1.80 elsewhere. Other
-    methods have prices of their own; the card price inside the EEA stands in for them.
+    The Swedish list prices: for cards by where they were issued; a SEPA debit costs the same
+    whatever it is over. Klarna and Swish have prices of their own; that of a card issued in the
+    EEA stands in for them.
     """
-    abroad = method == "card" and country not in {"SE", "FR", "DE"}
-    per_ten_thousand = 325 if abroad else 150
-    return (amount * per_ten_thousand + 5_000) // 10_000 + 180
+    if method == "sepa_debit":
+        return SEPA_DEBIT
+    per_ten_thousand = EEA_RATE if method != "card" or country in EEA else ABROAD_RATE
+    if method == "card" and country == "GB":
+        per_ten_thousand = UK_RATE
+    return (amount * per_ten_thousand + 5_000) // 10_000 + FIXED[currency]
 
 
 def spoken(amount: int, currency: str, locale: str) -> str:

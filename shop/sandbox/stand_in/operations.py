@@ -3,32 +3,18 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from shop.sandbox.stand_in import coupons, endpoints, refunds, sessions
+from shop.sandbox.stand_in import balance, coupons, disputes, endpoints, refunds, sessions
 from shop.sandbox.stand_in.call import Call
 from shop.sandbox.stand_in.errors import Json
-from shop.sandbox.stand_in.events import shown
 from shop.sandbox.stand_in.listing import LISTS, list_lines, list_objects
+from shop.sandbox.stand_in.views import shown
 
 Handler = Callable[[Call], Json]
 
 
 def retrieve(kind: str, name: str, call: Call) -> Json:
     """The object whose id the path gives as *name*."""
-    found = call.object(kind, name)
-    return shown(call.world, found) if kind == "event" else found
-
-
-def balance(call: Call) -> Json:
-    """What has been paid, less fees and refunds, by currency and by whether it is available."""
-    sums: dict[str, dict[str, int]] = {"available": {}, "pending": {}}
-    now = call.world.clock.now()
-    for entry in call.world.store.every("balance_transaction"):
-        side = sums["available" if entry["available_on"] <= now else "pending"]
-        side[entry["currency"]] = side.get(entry["currency"], 0) + entry["net"]
-    return {"object": "balance", "livemode": False} | {
-        side: [{"amount": amount, "currency": currency} for currency, amount in by.items()]
-        for side, by in sums.items()
-    }
+    return shown(call.world, call.object(kind, name))
 
 
 HANDLERS: Mapping[str, Handler] = {
@@ -42,6 +28,9 @@ HANDLERS: Mapping[str, Handler] = {
     "GetRefundsRefund": partial(retrieve, "refund", "refund"),
     "PostRefundsRefund": refunds.update,
     "PostRefundsRefundCancel": refunds.cancel,
+    "GetDisputesDispute": partial(retrieve, "dispute", "dispute"),
+    "PostDisputesDispute": disputes.update,
+    "PostDisputesDisputeClose": disputes.close,
     "GetEventsId": partial(retrieve, "event", "id"),
     "PostWebhookEndpoints": endpoints.create,
     "GetWebhookEndpointsWebhookEndpoint": partial(retrieve, "webhook_endpoint", "webhook_endpoint"),
@@ -50,7 +39,7 @@ HANDLERS: Mapping[str, Handler] = {
     "PostCoupons": coupons.create,
     "GetCouponsCoupon": partial(retrieve, "coupon", "coupon"),
     "DeleteCouponsCoupon": coupons.delete,
-    "GetBalance": balance,
+    "GetBalance": balance.balance,
     "GetBalanceTransactionsId": partial(retrieve, "balance_transaction", "id"),
     "GetProductsId": partial(retrieve, "product", "id"),
     "GetPricesPrice": partial(retrieve, "price", "price"),

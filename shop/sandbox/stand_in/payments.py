@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from shop.sandbox.stand_in.cards import CARDS, Card
 from shop.sandbox.stand_in.charges import failed_charge, paid_charge
 from shop.sandbox.stand_in.coupons import redeem
+from shop.sandbox.stand_in.disputes import DISPUTED_AFTER
 from shop.sandbox.stand_in.errors import Json
 from shop.sandbox.stand_in.events import emit
 from shop.sandbox.stand_in.ids import new_id
@@ -187,7 +188,12 @@ def _charge(world: World, session: Json, payment: Json, attempt: Attempt) -> Out
         "latest_charge": charge["id"],
     }
     world.store.save(payment)
-    world.store.set_timer(world.clock.exact() + SETTLES_AFTER, "settle_charge", charge["id"])
+    wait = world.store.setting("settles_after")
+    later = world.clock.exact() + (SETTLES_AFTER if wait is None else wait)
+    world.store.set_timer(later, "settle_charge", charge["id"])
+    if card and card.dispute:
+        disputed_at = world.clock.exact() + DISPUTED_AFTER
+        world.store.set_timer(disputed_at, "dispute_by_card", charge["id"])
     emit(world, "charge.succeeded", charge)
     emit(world, "payment_intent.succeeded", payment)
     session["payment_status"] = "paid"

@@ -1,8 +1,9 @@
 """Refunds, whole or in part."""
 
+from shop.sandbox.stand_in import disputes
+from shop.sandbox.stand_in.balance import book
 from shop.sandbox.stand_in.call import Call
 from shop.sandbox.stand_in.cards import CARDS
-from shop.sandbox.stand_in.charges import book
 from shop.sandbox.stand_in.errors import Json, invalid, missing, not_modelled, refused
 from shop.sandbox.stand_in.events import emit
 from shop.sandbox.stand_in.ids import new_id
@@ -53,7 +54,7 @@ def refund(
     """Give back *amount* minor units (None: all that is left) of a paid charge, with its events."""
     left = charge["amount"] - charge["amount_refunded"]
     amount = left if amount is None else amount
-    _check(charge, amount, left)
+    _check(world, charge, amount, left)
     number = world.store.private(charge["id"])["card"]
     plan = CARDS[number].refund if number else "succeeded"
     made = world.spec.blank(
@@ -74,7 +75,7 @@ def refund(
         made["pending_reason"] = "processing"
     world.store.add(made, parent=charge["id"])
     kind = "refund" if number else "payment_refund"
-    entry = book(world, made["id"], -amount, charge["currency"], kind)
+    entry = book(world, kind, made, -amount)
     made["balance_transaction"] = entry["id"]
     world.store.save(made)
     if plan != "succeeded":
@@ -84,6 +85,8 @@ def refund(
     _note(world, "refund.created", made)
     emit(world, "refund.created", made)
     emit(world, "charge.refunded", charge)
+    if charge["refunded"]:
+        disputes.end_inquiries(world, charge)
     return made
 
 
@@ -100,7 +103,7 @@ def succeed_refund(world: World, refund_id: str) -> None:
 def fail_refund(world: World, refund_id: str) -> None:
     """The bank could not take the money: it comes back to the account."""
     made = world.store.get(refund_id)
-    entry = book(world, refund_id, made["amount"], made["currency"], "refund_failure")
+    entry = book(world, "refund_failure", made, made["amount"])
     made |= {
         "status": "failed",
         "failure_reason": "expired_or_canceled_card",
@@ -135,7 +138,12 @@ def _charge(call: Call) -> Json:
     return found
 
 
-def _check(charge: Json, amount: int, left: int) -> None:
+def _check(world: World, charge: Json, amount: int, left: int) -> None:
+    if disputes.holds_back(world, charge):
+        raise refused(
+            f"Charge {charge['id']} has been charged back; cannot issue a refund.",
+            code="charge_disputed",
+        )
     if left == 0:
         raise refused(
             f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded"

@@ -119,8 +119,15 @@ def end(world: World, session: Json) -> Json:
     session |= {"status": "expired", "url": None}
     world.store.save(session)
     world.store.clear_timers(session["id"])
-    world.log("session.expired", session=session["id"], amount=session["amount_total"],
-              currency=session["currency"])  # fmt: skip
+    world.log(
+        "session.expired",
+        session=session["id"],
+        payment_intent=session["payment_intent"],
+        amount=session["amount_total"],
+        currency=session["currency"],
+        client_reference_id=session["client_reference_id"],
+        metadata=session["metadata"],
+    )
     emit(world, "checkout.session.expired", session)
     return session
 

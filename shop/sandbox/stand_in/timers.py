@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
+from shop.sandbox.stand_in import disputes
 from shop.sandbox.stand_in.charges import settle_charge
 from shop.sandbox.stand_in.errors import GuardBreach
 from shop.sandbox.stand_in.refunds import fail_refund, succeed_refund
@@ -21,6 +22,9 @@ _WHAT: Mapping[str, Callable[[World, str], None]] = {
     "settle_charge": settle_charge,
     "succeed_refund": succeed_refund,
     "fail_refund": fail_refund,
+    "dispute_by_card": disputes.begin_by_card,
+    "dispute_unanswered": disputes.unanswered,
+    "decide_dispute": disputes.decide,
 }
 
 
