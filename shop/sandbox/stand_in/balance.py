@@ -22,6 +22,8 @@ ENTRIES = {
     "refund_failure": ("refund_failure", "refund_failure", ""),
     "dispute": ("adjustment", "dispute", "Dispute fee"),
     "dispute_reversal": ("adjustment", "dispute_reversal", "Dispute fee"),
+    "payout": ("payout", "payout", ""),
+    "payout_failure": ("payout_failure", "payout_reversal", ""),
 }
 
 
@@ -67,7 +69,16 @@ def book(
         currency=currency,
         metadata=source["metadata"],
     )
-    return world.store.add(entry, parent=source["id"])
+    world.store.add(entry, parent=source["id"])
+    if entry["net"] > 0:
+        _plan_payout(world, entry)
+    return entry
+
+
+def _plan_payout(world: World, entry: Json) -> None:
+    """Payouts are made at midnight (UTC), the first one after the money is available."""
+    midnight = (entry["available_on"] // DAY + 1) * DAY
+    world.store.set_timer_once(midnight, "pay_out", entry["currency"])
 
 
 def balance(call: Call) -> Json:

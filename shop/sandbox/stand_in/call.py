@@ -12,6 +12,7 @@ NOUNS = {
     "charge": "charge",
     "refund": "refund",
     "dispute": "dispute",
+    "payout": "payout",
     "event": "event",
     "webhook_endpoint": "webhook endpoint",
     "balance_transaction": "balance transaction",

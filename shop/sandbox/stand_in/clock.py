@@ -1,6 +1,8 @@
 """The stand-in's time, which tests may move."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from shop.sandbox.stand_in.store import Store
 
@@ -13,7 +15,17 @@ class Clock:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._moment: float | None = None
         self.load()
+
+    @contextmanager
+    def as_of(self, at: float) -> Iterator[None]:
+        """What was due at *at* happens now, and yet at its own time."""
+        self._moment = at
+        try:
+            yield
+        finally:
+            self._moment = None
 
     def load(self) -> None:
         state = self._store.setting("clock") or {}
@@ -22,6 +34,8 @@ class Clock:
 
     def exact(self) -> float:
         """Seconds since 1970, with fractions."""
+        if self._moment is not None:
+            return self._moment
         return time.time() + self._offset if self._frozen is None else self._frozen
 
     def now(self) -> int:

@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from shop.sandbox.stand_in import disputes
+from shop.sandbox.stand_in import disputes, payouts
+from shop.sandbox.stand_in.balance import amounts
 from shop.sandbox.stand_in.call import NOUNS
 from shop.sandbox.stand_in.cards import CARDS
 from shop.sandbox.stand_in.deliveries import Mode
@@ -118,6 +119,38 @@ def close_dispute(world: World, ids: Mapping[str, str], given: Json) -> Json:
         return disputes.end(world, dispute, outcome)
 
 
+def run_payouts(world: World, _ids: Mapping[str, str], given: Json) -> Json:
+    """Pay out now what is available, in every currency.
+
+    `outcome`: paid or failed at once; without it the payout goes its way by the clock.
+    """
+    outcome = _payout_outcome(given) if "outcome" in given else None
+    made = []
+    for currency in amounts(world):
+        with world.acting(Cause("clock")):
+            payout = payouts.run(world, currency)
+            if payout and outcome:
+                payout = payouts.finish(world, payout, outcome)
+        made += [payout] if payout else []
+    return {"payouts": made}
+
+
+def finish_payout(world: World, ids: Mapping[str, str], given: Json) -> Json:
+    """End a payout: `outcome` paid or failed. One that was paid may fail, too."""
+    payout = _find(world, "payout", ids["payout"])
+    outcome = _payout_outcome(given)
+    if payout["status"] in {"failed", outcome}:
+        raise Refused(f"The payout is {payout['status']}.")
+    with world.acting(Cause("bank")):
+        return payouts.finish(world, payout, outcome)
+
+
+def _payout_outcome(given: Json) -> str:
+    if given["outcome"] not in {"paid", "failed"}:
+        raise Refused(f"A payout cannot become {given['outcome']}.")
+    return str(given["outcome"])
+
+
 def settlement(world: World, _ids: Mapping[str, str], given: Json) -> Json:
     """`after`: seconds from a payment to its balance transaction and `charge.updated`."""
     with world.store.transaction():
@@ -161,6 +194,8 @@ COMMANDS: Mapping[str, Command] = {
     "/_ctl/charges/{charge}/refund": refund_charge,
     "/_ctl/charges/{charge}/dispute": dispute_charge,
     "/_ctl/disputes/{dispute}/close": close_dispute,
+    "/_ctl/payouts/run": run_payouts,
+    "/_ctl/payouts/{payout}/finish": finish_payout,
     "/_ctl/settlement": settlement,
     "/_ctl/webhooks": webhooks,
     "/_ctl/webhooks/redeliver": redeliver,

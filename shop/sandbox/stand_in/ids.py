@@ -10,6 +10,7 @@ _PREFIXES = {
     "charge": ("ch_3", 23),
     "refund": ("re_3", 23),
     "dispute": ("dp_1", 23),
+    "payout": ("po_1", 23),
     "event": ("evt_1", 23),
     "webhook_endpoint": ("we_1", 23),
     "balance_transaction": ("txn_3", 23),

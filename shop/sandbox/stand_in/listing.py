@@ -19,6 +19,7 @@ LISTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "GetCharges": ("charge", {"payment_intent": "$.payment_intent"}),
     "GetRefunds": ("refund", {"charge": "$.charge", "payment_intent": "$.payment_intent"}),
     "GetDisputes": ("dispute", {"charge": "$.charge", "payment_intent": "$.payment_intent"}),
+    "GetPayouts": ("payout", {"status": "$.status"}),
     "GetEvents": ("event", {"type": "$.type"}),
     "GetWebhookEndpoints": ("webhook_endpoint", {}),
     "GetCoupons": ("coupon", {}),
@@ -67,11 +68,15 @@ def _filter(
 ) -> tuple[str, list[object]]:
     if name in fields:
         return "json_extract(body, ?) = ?", [fields[name], value]
-    if name == "created":
+    if name in {"created", "arrival_date"}:
+        when = "created" if name == "created" else "json_extract(body, '$.arrival_date')"
         if isinstance(value, dict):
-            tests = [f"created {_COMPARE[sign]} ?" for sign in value]
+            tests = [f"{when} {_COMPARE[sign]} ?" for sign in value]
             return " AND ".join(tests) or "1", list(value.values())
-        return "created = ?", [value]
+        return f"{when} = ?", [value]
+    if name == "payout":
+        payout = call.lookup("payout", str(value), name)
+        return "json_extract(private, '$.payout') = ?", [payout["id"]]
     if name == "types" and isinstance(value, list):
         marks = ", ".join("?" for _ in value)
         return f"json_extract(body, '$.type') IN ({marks})", value

@@ -31,6 +31,7 @@ HANDLERS: Mapping[str, Handler] = {
     "GetDisputesDispute": partial(retrieve, "dispute", "dispute"),
     "PostDisputesDispute": disputes.update,
     "PostDisputesDisputeClose": disputes.close,
+    "GetPayoutsPayout": partial(retrieve, "payout", "payout"),
     "GetEventsId": partial(retrieve, "event", "id"),
     "PostWebhookEndpoints": endpoints.create,
     "GetWebhookEndpointsWebhookEndpoint": partial(retrieve, "webhook_endpoint", "webhook_endpoint"),

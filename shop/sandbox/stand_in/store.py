@@ -179,6 +179,16 @@ class Store:
             "INSERT INTO timers (due_at, what, object_id) VALUES (?, ?, ?)", due_at, what, object_id
         )
 
+    def set_timer_once(self, due_at: float, what: str, object_id: str) -> None:
+        """Set it unless the same is set already."""
+        self.run(
+            "INSERT INTO timers (due_at, what, object_id) SELECT ?1, ?2, ?3 WHERE NOT EXISTS"
+            " (SELECT 1 FROM timers WHERE due_at = ?1 AND what = ?2 AND object_id = ?3)",
+            due_at,
+            what,
+            object_id,
+        )
+
     def next_due(self, now: float) -> "sqlite3.Row | None":
         """The timer that is due longest, if any."""
         return self.row("SELECT * FROM timers WHERE due_at <= ? ORDER BY due_at, id LIMIT 1", now)
