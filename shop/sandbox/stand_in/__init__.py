@@ -7,8 +7,8 @@ and its line in the log. It serves and calls this machine only, and takes test k
 - `/v1/…` the API (`api`, then `operations` names the function of each operation). Requests and
   answers are held against Stripe's specification (`spec`, `guard`, `parameters`).
 - `/c/pay/…` and its neighbours, the pages of a buyer (`pages`, `entry`, `texts`, `templates/`).
-- `/_ctl/…` what tests need beyond Stripe: `control` lists the commands, `faults` and `deliveries`
-  the rules that can be set.
+- `/_ctl/…` what tests need beyond Stripe: `control` lists the commands, `faults` and `modes` the
+  rules that can be set.
 - `server.StandInServer` runs it on a thread; `python -m shop.sandbox.stand_in` as a process.
 
 What it leaves out stands in NOT_MODELLED.md.

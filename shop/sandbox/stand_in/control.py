@@ -13,9 +13,10 @@ from shop.sandbox.stand_in import disputes, payouts
 from shop.sandbox.stand_in.balance import amounts
 from shop.sandbox.stand_in.call import NOUNS
 from shop.sandbox.stand_in.cards import CARDS
-from shop.sandbox.stand_in.deliveries import Mode
+from shop.sandbox.stand_in.endpoints import roll as roll_secret
 from shop.sandbox.stand_in.errors import Json, StripeError
 from shop.sandbox.stand_in.faults import Fault
+from shop.sandbox.stand_in.modes import Mode
 from shop.sandbox.stand_in.payments import Attempt, NotOpen, confirm, finish
 from shop.sandbox.stand_in.refunds import refund
 from shop.sandbox.stand_in.timers import run_due
@@ -159,7 +160,10 @@ def settlement(world: World, _ids: Mapping[str, str], given: Json) -> Json:
 
 
 def webhooks(world: World, _ids: Mapping[str, str], given: Json) -> Json:
-    """Add a rule about deliveries (`mode` and its fields); `normal` and `release` end them."""
+    """Add a rule about deliveries (`modes.Mode`).
+
+    `normal` ends all rules, `release` ends `hold`, and what they kept back goes out.
+    """
     mode = given.get("mode")
     if mode == "normal":
         world.deliveries.clear_modes()
@@ -168,6 +172,33 @@ def webhooks(world: World, _ids: Mapping[str, str], given: Json) -> Json:
     elif mode is not None:
         world.deliveries.set_mode(Mode(**given))
     return world.deliveries.report()
+
+
+def flush_webhooks(world: World, _ids: Mapping[str, str], _given: Json) -> Json:
+    """Send what `shuffle` has collected; it collects on, what fails now included."""
+    return {"deliveries": world.deliveries.flush()}
+
+
+def take_webhooks(world: World, _ids: Mapping[str, str], _given: Json) -> Json:
+    """Hand over what is due, for a test to bring to the shop itself.
+
+    Set `hold` first, or the stand-in sends too. Each has `delivery`, `event`, `type`, `url`, `body`
+    (text; the signature is over its UTF-8) and `headers`.
+    """
+    return {"taken": world.deliveries.take()}
+
+
+def answer_webhook(world: World, _ids: Mapping[str, str], given: Json) -> Json:
+    """Tell what the shop answered to a taken `delivery`: by its `status` it is done or retried."""
+    world.deliveries.answered(given["delivery"], given["status"])
+    return {}
+
+
+def roll(world: World, ids: Mapping[str, str], given: Json) -> Json:
+    """A new `secret` for the endpoint; the old one signs along for `overlap` seconds (none)."""
+    endpoint = _find(world, "webhook_endpoint", ids["endpoint"])
+    with world.store.transaction():
+        return {"secret": roll_secret(world, endpoint, given.get("overlap", 0.0))}
 
 
 def redeliver(world: World, _ids: Mapping[str, str], given: Json) -> Json:
@@ -199,6 +230,10 @@ COMMANDS: Mapping[str, Command] = {
     "/_ctl/settlement": settlement,
     "/_ctl/webhooks": webhooks,
     "/_ctl/webhooks/redeliver": redeliver,
+    "/_ctl/webhooks/flush": flush_webhooks,
+    "/_ctl/webhooks/take": take_webhooks,
+    "/_ctl/webhooks/answer": answer_webhook,
+    "/_ctl/endpoints/{endpoint}/roll": roll,
     "/_ctl/faults": faults,
 }
 

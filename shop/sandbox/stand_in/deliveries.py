@@ -8,7 +8,6 @@ import contextlib
 import hashlib
 import hmac
 import logging
-import re
 import time
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -16,6 +15,7 @@ from typing import Any
 
 from shop.sandbox.stand_in.clock import Clock
 from shop.sandbox.stand_in.errors import Json
+from shop.sandbox.stand_in.modes import Mode
 from shop.sandbox.stand_in.post import BadAnswer, post
 from shop.sandbox.stand_in.store import Store
 
@@ -33,32 +33,6 @@ TIMEOUT = 10.0
 AT_ONCE = 8
 
 
-@dataclass
-class Mode:
-    """A rule of a test about deliveries whose event type matches *types*.
-
-    *mode*: hold (until released), drop (never sent, stays undelivered), duplicate (sent *n* times),
-    wrong_secret (signed with another secret). *times*: how many deliveries it touches, None: all.
-    """
-
-    mode: str
-    types: str = ".*"
-    n: int = 2
-    times: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.mode not in {"hold", "drop", "duplicate", "wrong_secret"}:
-            raise ValueError(f"There is no webhook mode {self.mode!r}.")
-        re.compile(self.types)
-
-    def matches(self, kind: str) -> bool:
-        return self.times != 0 and re.fullmatch(self.types, kind) is not None
-
-    def use(self) -> None:
-        if self.times is not None:
-            self.times -= 1
-
-
 class Deliveries:
     """Delivery rows and the task that works them off."""
 
@@ -70,22 +44,29 @@ class Deliveries:
         self._now = time.time if schedule == "fast" else clock.exact
         self._modes: list[Mode] = []
         self._sending: dict[int, asyncio.Task[None]] = {}
+        self._turns: list[int] = []  # sent one after the other, whatever else goes on
         self._wake = asyncio.Event()
-        self._progress = asyncio.Condition()
+        self._progress = asyncio.Event()
 
     # -- what requests do ----------------------------------------------------------------------
 
     def add(self, event: str, kind: str, endpoint: str, body: bytes) -> None:
         """A delivery for now; part of the caller's transaction."""
+        delay = self._use("delay", kind)
         self._store.run(
-            "INSERT INTO deliveries (event, type, endpoint, body, state, due_at)"
-            " VALUES (?, ?, ?, ?, 'pending', ?)",
+            "INSERT INTO deliveries (event, type, endpoint, body, state, due_at, not_before)"
+            " VALUES (?, ?, ?, ?, 'pending', ?, ?)",
             event,
             kind,
             endpoint,
             body,
             self._now(),
+            self._clock.exact() + delay.seconds if delay else 0.0,
         )
+
+    def doubled(self, kind: str) -> bool:
+        """Whether a second event is to tell of the same change."""
+        return self._use("second_event", kind) is not None
 
     def missing(self, event: str) -> int:
         """How many endpoints have not taken the event."""
@@ -103,8 +84,10 @@ class Deliveries:
             return "succeeded" in states or "pending" not in states
 
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within), self._progress:
-                await self._progress.wait_for(settled)
+            async with asyncio.timeout(within):
+                while not settled():
+                    self._progress.clear()
+                    await self._progress.wait()
 
     # -- what tests do -------------------------------------------------------------------------
 
@@ -116,10 +99,47 @@ class Deliveries:
         self._modes = [rule for rule in self._modes if mode not in (None, rule.mode)]
         self.wake()
 
+    def flush(self) -> int:
+        """Send what the shuffles have collected, each in its order; how many there are."""
+        rows = [row for row in self._ready() if not self._rule("hold", row["type"])]
+        collected: dict[int, list[Json]] = {}
+        for row in rows:
+            rule = self._rule("shuffle", row["type"])
+            if rule:
+                collected.setdefault(self._modes.index(rule), []).append(row)
+        turns = [
+            row["id"] for place, group in collected.items()
+            for row in self._modes[place].shuffled(group)
+        ]  # fmt: skip
+        self._turns += turns
+        self.wake()
+        return len(turns)
+
+    def take(self) -> list[Json]:
+        """Hand over what is due instead of sending it, held or not; each once.
+
+        The other rules are followed: what is dropped is left out, duplicates come several times,
+        the order is shuffled among those that a shuffle matches.
+        """
+        taken: list[Json] = []
+        with self._store.transaction():
+            for row in self._in_shuffled_order(self._ready()):
+                taken += self._take_one(row)
+        return taken
+
+    def answered(self, delivery: int, status: int) -> None:
+        """What the shop has answered to a delivery that was taken; KeyError when it was not."""
+        row = self._store.row("SELECT * FROM deliveries WHERE id = ?", delivery)
+        if row is None or row["state"] != "taken":
+            raise KeyError(f"Delivery {delivery} has not been taken.")
+        with self._store.transaction():
+            self._record(row["id"], status, None, 0)
+            self._conclude(dict(row), taken=_is_success(status))
+
     def redeliver(self, event: str) -> int:
         """Send an event again, even to those who have taken it; the number of deliveries."""
         count = self._store.run(
-            "UPDATE deliveries SET state = 'pending', due_at = ? WHERE event = ?",
+            "UPDATE deliveries SET state = 'pending', due_at = ?, not_before = 0 WHERE event = ?",
             self._now(),
             event,
         )
@@ -139,6 +159,7 @@ class Deliveries:
         for task in self._sending.values():
             task.cancel()
         self._sending.clear()
+        self._turns.clear()
         self._modes.clear()
 
     # -- the task ------------------------------------------------------------------------------
@@ -158,53 +179,125 @@ class Deliveries:
     def _done(self, key: int, task: asyncio.Task[None]) -> None:
         if self._sending.get(key) is task:
             del self._sending[key]
+        if self._turns[:1] == [key]:
+            del self._turns[0]
         if not task.cancelled() and task.exception():
             logger.error("A delivery ended in an error.", exc_info=task.exception())
         self.wake()
 
-    def _due(self) -> list[Json]:
+    def _ready(self) -> list[Json]:
+        """Whose time has come, and nobody is bringing."""
         rows = self._store.rows(
-            "SELECT * FROM deliveries WHERE state = 'pending' AND due_at <= ? ORDER BY due_at, id",
+            "SELECT * FROM deliveries WHERE state = 'pending' AND due_at <= ? AND not_before <= ?"
+            " ORDER BY due_at, id",
             self._now(),
+            self._clock.exact(),
         )
-        free = AT_ONCE - len(self._sending)
-        waiting = [dict(row) for row in rows if row["id"] not in self._sending]
-        return [row for row in waiting if not self._rule("hold", row["type"])][: max(free, 0)]
+        busy = {*self._sending, *self._turns}
+        return [dict(row) for row in rows if row["id"] not in busy]
+
+    def _due(self) -> list[Json]:
+        """What the task can send now: the first of those that go in turn, and what is not held."""
+        free = max(AT_ONCE - len(self._sending), 0)
+        waiting = [
+            row for row in self._ready()
+            if not self._rule("hold", row["type"]) and not self._rule("shuffle", row["type"])
+        ]  # fmt: skip
+        if self._turns and self._turns[0] not in self._sending:
+            first = self._store.row("SELECT * FROM deliveries WHERE id = ?", self._turns[0])
+            waiting = [*([dict(first)] if first else []), *waiting]
+        return waiting[:free]
 
     def _pause(self) -> float:
         """Seconds until the next delivery is due; at most one, since the clock may be moved."""
         row = self._store.row(
-            "SELECT min(due_at) AS due FROM deliveries WHERE state = 'pending' AND due_at > ?",
-            self._now(),
+            "SELECT min(max(due_at - ?, not_before - ?)) AS wait FROM deliveries"
+            " WHERE state = 'pending' AND (due_at > ? OR not_before > ?)",
+            *(self._now(), self._clock.exact()) * 2,
         )
-        wait = 1.0 if row is None or row["due"] is None else row["due"] - self._now()
+        wait = 1.0 if row is None or row["wait"] is None else row["wait"]
         return min(max(wait, 0.001), 1.0)
 
     async def _deliver(self, row: Json) -> None:
         if self._use("drop", row["type"]):
-            await self._keep(row, "dropped")
+            self._keep(row, "dropped")
             return
-        endpoint = self._store.find(row["endpoint"], "webhook_endpoint")
-        if endpoint is None or endpoint["status"] != "enabled":
-            await self._keep(row, "failed")
+        endpoint = self._endpoint(row)
+        if endpoint is None:
+            self._keep(row, "failed")
             return
-        duplicate = self._use("duplicate", row["type"])
-        wrong = self._use("wrong_secret", row["type"]) is not None
+        signed = self._signing(row["type"])
         results = [
-            await self._attempt(row, endpoint, wrong=wrong)
-            for _ in range(duplicate.n if duplicate else 1)
+            await self._attempt(row, endpoint, signed) for _ in range(self._copies(row["type"]))
         ]
-        await self._conclude(row, taken=any(results))
+        self._conclude(row, taken=any(results))
 
-    async def _attempt(self, row: Json, endpoint: Json, *, wrong: bool) -> bool:
+    def _take_one(self, row: Json) -> list[Json]:
+        if self._use("drop", row["type"]):
+            self._keep(row, "dropped")
+            return []
+        endpoint = self._endpoint(row)
+        if endpoint is None:
+            self._keep(row, "failed")
+            return []
+        self._keep(row, "taken")
+        signed = self._signing(row["type"])
+        return [
+            {
+                "delivery": row["id"],
+                "event": row["event"],
+                "type": row["type"],
+                "url": endpoint["url"],
+                "body": row["body"].decode(),
+                "headers": self._headers(row, endpoint, signed),
+            }
+        ] * self._copies(row["type"])
+
+    def _in_shuffled_order(self, rows: list[Json]) -> list[Json]:
+        """Each shuffle moves about what it matches; everything else stays in its place."""
+        order = list(rows)
+        for rule in self._modes:
+            if rule.mode == "shuffle":
+                places = [
+                    i for i, row in enumerate(rows) if self._rule("shuffle", row["type"]) is rule
+                ]
+                for place, row in zip(
+                    places, rule.shuffled([rows[i] for i in places]), strict=True
+                ):
+                    order[place] = row
+        return order
+
+    def _endpoint(self, row: Json) -> Json | None:
+        """Where it goes; None when the endpoint is gone or switched off."""
+        endpoint = self._store.find(row["endpoint"], "webhook_endpoint")
+        return endpoint if endpoint and endpoint["status"] == "enabled" else None
+
+    def _copies(self, kind: str) -> int:
+        duplicate = self._use("duplicate", kind)
+        return duplicate.n if duplicate else 1
+
+    def _signing(self, kind: str) -> "_Signing":
+        old = self._use("old_timestamp", kind)
+        return _Signing(
+            wrong_secret=self._use("wrong_secret", kind) is not None,
+            other_body=self._use("bad_signature", kind) is not None,
+            age=old.seconds if old else 0.0,
+        )
+
+    def _headers(self, row: Json, endpoint: Json, signed: "_Signing") -> dict[str, str]:
+        now = self._clock.exact()
         secrets = self._store.private(endpoint["id"])["secrets"]
-        live = [s["secret"] for s in secrets if s["until"] is None or s["until"] > self._now()]
-        signed_by = ["whsec_of_somebody_else"] if wrong else live
-        headers = {
+        live = [s["secret"] for s in secrets if s["until"] is None or s["until"] > now]
+        signed_by = ["whsec_of_somebody_else"] if signed.wrong_secret else live
+        body = row["body"] + b" " if signed.other_body else row["body"]
+        return {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "Stripe/1.0 (stand-in)",
-            "Stripe-Signature": signature(row["body"], signed_by, int(time.time())),
+            "Stripe-Signature": signature(body, signed_by, int(time.time() - signed.age)),
         }
+
+    async def _attempt(self, row: Json, endpoint: Json, signed: "_Signing") -> bool:
+        headers = self._headers(row, endpoint, signed)
         began = time.monotonic()
         status, problem = None, None
         try:
@@ -212,27 +305,32 @@ class Deliveries:
         except (OSError, TimeoutError, BadAnswer) as error:
             problem = f"{type(error).__name__}: {error}"
         with self._store.transaction():
-            self._store.run(
-                "INSERT INTO delivery_attempts (delivery, at, status, problem, milliseconds)"
-                " VALUES (?, ?, ?, ?, ?)",
-                row["id"],
-                self._now(),
-                status,
-                problem,
-                round((time.monotonic() - began) * 1000),
-            )
-        return status is not None and 200 <= status < 300  # noqa: PLR2004 - 2xx
+            self._record(row["id"], status, problem, round((time.monotonic() - began) * 1000))
+        return status is not None and _is_success(status)
 
-    async def _conclude(self, row: Json, *, taken: bool) -> None:
+    def _record(
+        self, delivery: int, status: int | None, problem: str | None, milliseconds: int
+    ) -> None:
+        self._store.run(
+            "INSERT INTO delivery_attempts (delivery, at, status, problem, milliseconds)"
+            " VALUES (?, ?, ?, ?, ?)",
+            delivery,
+            self._now(),
+            status,
+            problem,
+            milliseconds,
+        )
+
+    def _conclude(self, row: Json, *, taken: bool) -> None:
         attempts = row["attempts"] + 1
         if taken:
-            await self._keep(row, "succeeded", attempts)
+            self._keep(row, "succeeded", attempts)
         elif attempts > len(self._delays):
-            await self._keep(row, "failed", attempts)
+            self._keep(row, "failed", attempts)
         else:
-            await self._keep(row, "pending", attempts, self._now() + self._delays[attempts - 1])
+            self._keep(row, "pending", attempts, self._now() + self._delays[attempts - 1])
 
-    async def _keep(
+    def _keep(
         self, row: Json, state: str, attempts: int | None = None, due_at: float | None = None
     ) -> None:
         with self._store.transaction():
@@ -244,8 +342,7 @@ class Deliveries:
                 due_at,
                 row["id"],
             )
-        async with self._progress:
-            self._progress.notify_all()
+        self._progress.set()
 
     def _rule(self, mode: str, kind: str) -> Mode | None:
         return next((r for r in self._modes if r.mode == mode and r.matches(kind)), None)
@@ -266,6 +363,19 @@ class Deliveries:
             delivery,
         )
         return [dict(row) for row in rows]
+
+
+@dataclass(frozen=True)
+class _Signing:
+    """What is wrong with the signature of one delivery. *age*: seconds."""
+
+    wrong_secret: bool
+    other_body: bool
+    age: float
+
+
+def _is_success(status: int) -> bool:
+    return 200 <= status < 300  # noqa: PLR2004 - 2xx
 
 
 def signature(body: bytes, secrets: list[str], at: int) -> str:

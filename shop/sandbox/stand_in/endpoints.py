@@ -7,6 +7,7 @@ from shop.sandbox.stand_in.call import Call
 from shop.sandbox.stand_in.errors import Json, invalid, not_modelled
 from shop.sandbox.stand_in.ids import new_id
 from shop.sandbox.stand_in.metadata import check_metadata, merge
+from shop.sandbox.stand_in.world import World
 
 
 def create(call: Call) -> Json:
@@ -56,6 +57,19 @@ def delete(call: Call) -> Json:
     call.world.store.delete(endpoint["id"])
     call.world.log("endpoint.deleted", endpoint=endpoint["id"], url=endpoint["url"])
     return {"id": endpoint["id"], "object": "webhook_endpoint", "deleted": True}
+
+
+def roll(world: World, endpoint: Json, overlap: float) -> str:
+    """Give the endpoint a new secret; the old ones sign along for *overlap* seconds more."""
+    ends = world.clock.exact() + overlap
+    old = [
+        kept | {"until": min(kept["until"] or ends, ends)}
+        for kept in world.store.private(endpoint["id"])["secrets"]
+    ]
+    secret = new_id("secret")
+    world.store.save(endpoint, private={"secrets": [{"secret": secret, "until": None}, *old]})
+    world.log("endpoint.rolled", endpoint=endpoint["id"], overlap=overlap)
+    return secret
 
 
 def is_loopback(host: str) -> bool:

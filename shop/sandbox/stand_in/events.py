@@ -17,6 +17,12 @@ def emit(world: World, kind: str, obj: Json, previous: Json | None = None) -> st
     Gives back the event's id. Raises GuardBreach when *obj* is not what the document allows.
     """
     world.guard.check_object(obj["object"], obj)
+    if world.deliveries.doubled(kind):
+        _record(world, kind, obj, previous)
+    return _record(world, kind, obj, previous)
+
+
+def _record(world: World, kind: str, obj: Json, previous: Json | None) -> str:
     endpoints = [e for e in _endpoints(world) if _wants(e, kind)]
     event = world.spec.blank(
         "event",

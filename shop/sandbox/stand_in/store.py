@@ -31,8 +31,8 @@ CREATE INDEX IF NOT EXISTS timers_by_time ON timers (due_at);
 CREATE TABLE IF NOT EXISTS deliveries (
   id INTEGER PRIMARY KEY, event TEXT NOT NULL, type TEXT NOT NULL, endpoint TEXT NOT NULL,
   body BLOB NOT NULL, state TEXT NOT NULL CHECK (state IN
-    ('pending', 'succeeded', 'failed', 'dropped')),
-  attempts INTEGER NOT NULL DEFAULT 0, due_at REAL NOT NULL);
+    ('pending', 'taken', 'succeeded', 'failed', 'dropped')),
+  attempts INTEGER NOT NULL DEFAULT 0, due_at REAL NOT NULL, not_before REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS deliveries_by_event ON deliveries (event);
 CREATE INDEX IF NOT EXISTS deliveries_pending ON deliveries (due_at) WHERE state = 'pending';
 CREATE TABLE IF NOT EXISTS delivery_attempts (
@@ -51,6 +51,7 @@ CREATE TABLE IF NOT EXISTS violations (
   seq INTEGER PRIMARY KEY, at REAL NOT NULL, place TEXT NOT NULL, problems TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+_VERSION = 1  # of the tables
 _TABLES = (
     "objects",
     "timers",
@@ -76,7 +77,15 @@ class Store:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("PRAGMA busy_timeout=5000")
+        self._drop_what_is_older()
         self._db.executescript(_SCHEMA)
+
+    def _drop_what_is_older(self) -> None:
+        """The file of an earlier stand-in keeps its objects; its deliveries had another shape."""
+        if self._db.execute("PRAGMA user_version").fetchone()[0] < _VERSION:
+            self._db.execute("DROP TABLE IF EXISTS deliveries")
+            self._db.execute("DROP TABLE IF EXISTS delivery_attempts")
+            self._db.execute(f"PRAGMA user_version = {_VERSION}")
 
     def close(self) -> None:
         self._db.close()
