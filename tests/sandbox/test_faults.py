@@ -121,6 +121,60 @@ def test_a_rate_limit_comes_before_the_key(
     assert client.v1.checkout.sessions.create(order(), KEY).id
 
 
+@pytest.mark.parametrize(
+    ("kind", "error", "status", "code"),
+    [
+        ("503", stripe.APIError, 503, None),
+        ("429", stripe.RateLimitError, 429, "rate_limit"),
+        ("lock_timeout", stripe.RateLimitError, 429, "lock_timeout"),
+        ("409", stripe.APIError, 409, "idempotency_key_in_use"),
+        ("401", stripe.AuthenticationError, 401, None),
+        ("malformed", stripe.APIError, 200, None),
+        ("502", stripe.APIError, 502, None),
+    ],
+)
+def test_refusals_before_anything_is_done(
+    client: stripe.StripeClient,
+    stand_in: StandInServer,
+    kind: str,
+    error: type[stripe.StripeError],
+    status: int,
+    code: str | None,
+) -> None:
+    stand_in.control("faults", kind=kind)
+    with pytest.raises(error) as caught:
+        client.v1.checkout.sessions.create(order(), KEY)
+    found = caught.value.error.code if caught.value.error else None
+    assert (caught.value.http_status, found) == (status, code)
+    assert created(stand_in) == 0
+
+    assert client.v1.checkout.sessions.create(order(), KEY).id
+    assert created(stand_in) == 1
+
+
+@pytest.mark.parametrize("kind", ["503", "malformed", "502"])
+def test_answers_lost_after_the_work_is_done(
+    client: stripe.StripeClient, stand_in: StandInServer, kind: str
+) -> None:
+    stand_in.control("faults", kind=kind, when="after")
+    with pytest.raises(stripe.APIError):
+        client.v1.checkout.sessions.create(order(), KEY)
+    assert created(stand_in) == 1
+
+    again = client.v1.checkout.sessions.create(order(), KEY)
+
+    assert again.last_response is not None
+    assert again.last_response.headers["Idempotent-Replayed"] == "true"
+    assert created(stand_in) == 1
+
+
+def test_a_slow_answer_still_comes(client: stripe.StripeClient, stand_in: StandInServer) -> None:
+    stand_in.control("faults", kind="delay", delay=0.2)
+    began = time.monotonic()
+    assert client.v1.checkout.sessions.create(order(), KEY).id
+    assert time.monotonic() - began >= 0.2
+
+
 def test_the_nth_and_the_following_requests_fail(
     client: stripe.StripeClient, stand_in: StandInServer
 ) -> None:
@@ -140,6 +194,8 @@ def test_the_nth_and_the_following_requests_fail(
         {"kind": "flood"},
         {"kind": "429", "when": "after"},
         {"kind": "cut", "when": "before"},
+        {"kind": "401", "when": "after"},
+        {"kind": "503", "sticky": "true"},
         {"kind": "500", "when": "later"},
         {"kind": "500", "colour": "red"},
         {"kind": "500", "path": "("},

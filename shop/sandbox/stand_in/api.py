@@ -23,7 +23,7 @@ from shop.sandbox.stand_in.errors import (
     unauthorised,
 )
 from shop.sandbox.stand_in.expand import expand
-from shop.sandbox.stand_in.faults import ONLY_BEFORE, Fault, cut, refusal
+from shop.sandbox.stand_in.faults import ERRORS, ONLY_BEFORE, Fault, refusal, spoil
 from shop.sandbox.stand_in.ids import new_id
 from shop.sandbox.stand_in.operations import HANDLERS
 from shop.sandbox.stand_in.parameters import coerce, decode
@@ -67,7 +67,7 @@ async def serve(request: Request, world: World) -> Response:
     except StripeError as error:
         result = _failure(error)
     if result is None and fault:
-        return await cut(request, fault)
+        return await spoil(request, fault)
     return _response(request, world, request_id, result)
 
 
@@ -139,7 +139,7 @@ async def _params(request: Request) -> Json:
 
 
 async def _once(world: World, asked: Asked, fault: Fault | None) -> Result | None:
-    """The result, from memory if the key is known. None: the connection is to be cut."""
+    """The result, from memory if the key is known. None: what the fault makes of it."""
     if asked.key is None:
         return await _with_fault(fault, lambda: _execute(world, asked))
     kept = idempotency.begin(world, asked.key, asked.id, asked.mark)
@@ -163,7 +163,7 @@ async def _with_fault(fault: Fault | None, work: Callable[[], Result]) -> Result
     if fault.kind != "timeout":  # which waits when the connection is cut
         await asyncio.sleep(fault.delay)
     result = work() if fault.when == "after" or fault.kind == "delay" else None
-    if fault.kind == "500":
+    if fault.kind in ERRORS:
         raise refusal(fault)
     return result if fault.kind == "delay" else None
 

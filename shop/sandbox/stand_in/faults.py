@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, field
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from shop.sandbox.stand_in.errors import Json, StripeError
 
-KINDS = ("500", "429", "409", "reset", "timeout", "delay", "cut")
-ONLY_BEFORE = ("429", "409")
+KINDS = ("500", "503", "429", "lock_timeout", "409", "401", "reset", "timeout", "delay", "cut",
+         "malformed", "502")  # fmt: skip
+ONLY_BEFORE = ("429", "lock_timeout", "409", "401")
+ERRORS = ("500", "503")  # told instead of the result
 ONLY_AFTER = ("cut",)  # in the middle of the answer
 LONGEST_SILENCE = 60.0
 NOTICE = 0.01  # seconds for the server to see that the connection is gone
@@ -20,6 +22,10 @@ NOTICE = 0.01  # seconds for the server to see that the connection is gone
 @dataclass
 class Fault:
     """One rule.
+
+    *kind*: an error of Stripe's (500, 503, 429, lock_timeout, 409, 401), a connection that is
+    reset, silent until it ends (timeout), slow (delay) or cut off in the middle of the answer, an
+    answer that is no JSON (malformed), or a gateway's page in its place (502).
 
     The *nth* request (from 1) that matches *method* and *path* (a regular expression for the whole
     path; both default to any) fails, and the ones after it, *times* in all. *when*: before or after
@@ -44,6 +50,8 @@ class Fault:
             raise ValueError("A fault happens before or after the commit.")
         if self.when == "after" and self.kind in ONLY_BEFORE:
             raise ValueError(f"Stripe answers {self.kind} before it does anything.")
+        if self.sticky and self.kind != "500":
+            raise ValueError("Only a 500 is kept under an idempotency key.")
         if self.when == "before" and self.kind in ONLY_AFTER:
             raise ValueError("An answer can be cut off after the commit only.")
         re.compile(self.path)
@@ -81,6 +89,17 @@ def refusal(fault: Fault) -> StripeError:
     """The error answer of a fault that has one."""
     if fault.kind == "429":
         return StripeError(429, "Request rate limit exceeded.", code="rate_limit")
+    if fault.kind == "lock_timeout":
+        return StripeError(
+            429,
+            "This object cannot be accessed right now because another API request or Stripe "
+            "process is currently accessing it.",
+            code="lock_timeout",
+        )
+    if fault.kind == "401":
+        return StripeError(401, "Invalid API Key provided.")
+    if fault.kind == "503":
+        return StripeError(503, "Stripe is unavailable for a moment.", kind="api_error")
     if fault.kind == "409":
         return StripeError(
             409,
@@ -91,8 +110,12 @@ def refusal(fault: Fault) -> StripeError:
     return StripeError(500, "An unknown error occurred.", kind="api_error", saved=fault.sticky)
 
 
-async def cut(request: Request, fault: Fault) -> Response:
-    """Close the connection: at once, after a long silence, or in the middle of an answer."""
+async def spoil(request: Request, fault: Fault) -> Response:
+    """Answer with something else, or close the connection: at once, late, or in mid-answer."""
+    if fault.kind == "malformed":
+        return Response('{"id": "cs_test_', media_type="application/json")
+    if fault.kind == "502":
+        return HTMLResponse("<html><body><h1>502 Bad Gateway</h1></body></html>", 502)
     transport = request.scope["stand_in.transport"]
     if fault.kind == "cut":
         return StreamingResponse(_half(transport), headers={"Content-Length": "4000"})
