@@ -7,7 +7,7 @@ import stripe
 
 from shop.sandbox.stand_in.money import fee
 from shop.sandbox.stand_in.server import StandInServer
-from tests.sandbox.tools import charge_of, order, pay
+from tests.sandbox.tools import charge_of, euros, pay
 
 DAY = 86_400
 SWEDISH = "4000007520000008"
@@ -89,9 +89,7 @@ def test_one_card_brings_money_that_can_be_used_at_once(
 def test_each_currency_has_its_own_balance(
     client: stripe.StripeClient, stand_in: StandInServer
 ) -> None:
-    euros = order(2_000)
-    euros["line_items"][0]["price_data"]["currency"] = "eur"
-    session = client.v1.checkout.sessions.create(euros)
+    session = client.v1.checkout.sessions.create(euros(2_000))
     stand_in.control(f"sessions/{session.id}/pay", card="4000002760003184")
     stand_in.control("clock", advance=5)
     pending = [(b.currency, b.amount) for b in client.v1.balance.retrieve().pending]

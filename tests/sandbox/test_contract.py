@@ -9,7 +9,7 @@ import stripe
 
 from shop.sandbox.stand_in.server import StandInServer
 from shop.sandbox.stand_in.spec import the_spec
-from tests.sandbox.tools import CANCEL, SUCCESS, order, with_shipping
+from tests.sandbox.tools import CANCEL, SUCCESS, euros, order, with_shipping
 
 
 def problem_of(client: stripe.StripeClient, **changes: Any) -> stripe.InvalidRequestError:
@@ -332,9 +332,8 @@ def test_methods_follow_currency_and_filters(client: stripe.StripeClient) -> Non
     params = order(allowed_payment_method_types=["card"])
     assert client.v1.checkout.sessions.create(params).payment_method_types == ["card"]
 
-    params = order()
-    params["line_items"][0]["price_data"]["currency"] = "eur"
-    assert client.v1.checkout.sessions.create(params).payment_method_types == ["card", "klarna"]
+    in_euro = client.v1.checkout.sessions.create(euros())
+    assert in_euro.payment_method_types == ["card", "klarna", "sepa_debit"]
 
 
 @pytest.mark.parametrize(

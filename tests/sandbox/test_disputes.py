@@ -6,7 +6,7 @@ import pytest
 import stripe
 
 from shop.sandbox.stand_in.server import StandInServer
-from tests.sandbox.tools import charge_of, kinds, order, pay
+from tests.sandbox.tools import charge_of, euros, kinds, pay
 
 DAY = 86_400
 
@@ -316,9 +316,7 @@ def test_the_log_knows_each_step(
 def test_a_dispute_in_another_currency_costs_in_that_currency(
     client: stripe.StripeClient, stand_in: StandInServer
 ) -> None:
-    euros = order(2_310)
-    euros["line_items"][0]["price_data"]["currency"] = "eur"
-    session = client.v1.checkout.sessions.create(euros)
+    session = client.v1.checkout.sessions.create(euros(2_310))
     payment = stand_in.control(f"sessions/{session.id}/pay")["payment_intent"]
     dispute = client.v1.disputes.retrieve(disputed(stand_in, charge_of(client, payment)))
     assert [(e.fee, e.currency) for e in dispute.balance_transactions] == [(2_000, "eur")]

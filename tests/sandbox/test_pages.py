@@ -11,7 +11,7 @@ import stripe
 
 from shop.sandbox.stand_in.errors import GuardBreach
 from shop.sandbox.stand_in.server import StandInServer
-from tests.sandbox.tools import CANCEL, SUCCESS, card, confirm, order, with_shipping
+from tests.sandbox.tools import CANCEL, SUCCESS, card, confirm, euros, order, with_shipping
 
 
 @pytest.fixture
@@ -275,9 +275,7 @@ def test_klarna_and_swish(
 def test_swish_is_offered_in_kronor_only(
     client: stripe.StripeClient, browser: httpx2.Client
 ) -> None:
-    params = order()
-    params["line_items"][0]["price_data"]["currency"] = "eur"
-    url = url_of(client.v1.checkout.sessions.create(params))
+    url = url_of(client.v1.checkout.sessions.create(euros()))
 
     assert 'value="swish"' not in browser.get(url).text
     assert confirm(browser, url, {"method": "swish"}).status_code == 422

@@ -7,7 +7,7 @@ import pytest
 import stripe
 
 from shop.sandbox.stand_in.server import StandInServer
-from tests.sandbox.tools import kinds, order, pay
+from tests.sandbox.tools import euros, kinds, pay
 
 DAY = 86_400
 NOON = 1_800_014_400.0  # on a day in January 2027
@@ -161,9 +161,7 @@ def test_nothing_goes_out_of_an_empty_or_overdrawn_balance(
 def test_each_currency_is_paid_out_by_itself(
     client: stripe.StripeClient, stand_in: StandInServer, earned: str, balance: Any
 ) -> None:
-    euros = order(2_000)
-    euros["line_items"][0]["price_data"]["currency"] = "eur"
-    session = client.v1.checkout.sessions.create(euros)
+    session = client.v1.checkout.sessions.create(euros(2_000))
     stand_in.control(f"sessions/{session.id}/pay", card=AT_ONCE)
     stand_in.control("clock", advance=5)
 

@@ -196,8 +196,12 @@ def test_dropped_once(
     told = pay(client, stand_in)
 
     assert endpoint.read(receiver.wait_for(1)[0]).data.object.id == told
-    (event,) = client.v1.events.list({"delivery_success": False}).data
-    assert event.data.object.id == lost
+
+    def undelivered() -> list[str]:
+        events = client.v1.events.list({"delivery_success": False}).data
+        return [event.data.object.id for event in events]
+
+    until(lambda: undelivered() == [lost])
 
 
 def test_a_wrong_secret_does_not_verify(

@@ -41,6 +41,13 @@ def order(unit_amount: int = 23_100, quantity: int = 1, **changes: Any) -> Any:
     return params | changes
 
 
+def euros(unit_amount: int = 2_310, **changes: Any) -> Any:
+    """The same in euro."""
+    params = order(unit_amount, **changes)
+    params["line_items"][0]["price_data"]["currency"] = "eur"
+    return params
+
+
 def with_shipping(amount: int = 3_900) -> dict[str, Any]:
     fixed = {"amount": amount, "currency": "sek"}
     rate = {"display_name": "Brev", "type": "fixed_amount", "fixed_amount": fixed}

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from shop.sandbox.stand_in import disputes, payouts
+from shop.sandbox.stand_in.attempt import ACCOUNTS, Attempt
 from shop.sandbox.stand_in.balance import amounts
 from shop.sandbox.stand_in.call import NOUNS
 from shop.sandbox.stand_in.cards import CARDS
@@ -17,7 +18,7 @@ from shop.sandbox.stand_in.endpoints import roll as roll_secret
 from shop.sandbox.stand_in.errors import Json, StripeError
 from shop.sandbox.stand_in.faults import Fault
 from shop.sandbox.stand_in.modes import Mode
-from shop.sandbox.stand_in.payments import Attempt, NotOpen, confirm, finish
+from shop.sandbox.stand_in.payments import NotOpen, confirm, finish, settle
 from shop.sandbox.stand_in.refunds import refund
 from shop.sandbox.stand_in.timers import run_due
 from shop.sandbox.stand_in.world import Cause, World
@@ -56,23 +57,47 @@ def clock(world: World, _ids: Mapping[str, str], given: Json) -> Json:
 def pay(world: World, ids: Mapping[str, str], given: Json) -> Json:
     """Pay a session without its page.
 
-    `card` (a test card's number) or `method` (klarna, swish), `email`; where the bank or the method
-    asks, `outcome` decides: `complete` (default), `fail`, or `leave` it waiting.
+    `card` (a test card's number), `iban` (a test account's) or `method` (klarna, swish), `email`;
+    where the bank or the method asks, `outcome` decides: `complete` (default), `fail`, or `leave`
+    it waiting. With `processing` the session is complete and unpaid, whatever the method and the
+    currency, until `payment_intents/…/settle`.
     """
     session = _find(world, "checkout.session", ids["session"])
-    number = str(given.get("card", "4242424242424242")).replace(" ", "")
-    method = given.get("method", "card")
-    if method == "card" and number not in CARDS:
-        raise Refused(f"{number} is no test card.")
+    asked = given.get("outcome", "complete")
     email = session["customer_email"] or given.get("email", "buyer@example.com")
-    card = CARDS[number] if method == "card" else None
     with world.acting(Cause("control")):
-        outcome = confirm(world, session["id"], Attempt(method, email, card))
-        if outcome.state == "action" and given.get("outcome") != "leave":
+        outcome = confirm(world, session["id"], _attempt(given, email, waits=asked == "processing"))
+        if outcome.state == "action" and asked != "leave":
             payment = world.store.get(str(outcome.payment))
-            authorised = given.get("outcome", "complete") == "complete"
-            outcome = finish(world, payment, authorised=authorised)
+            outcome = finish(world, payment, authorised=asked == "complete")
     return {"state": outcome.state, "payment_intent": outcome.payment, "problem": outcome.problem}
+
+
+def _attempt(given: Json, email: str, *, waits: bool) -> Attempt:
+    if "iban" in given:
+        account = ACCOUNTS.get(str(given["iban"]).replace(" ", ""))
+        if account is None:
+            raise Refused(f"{given['iban']} is no test account.")
+        return Attempt("sepa_debit", email, account=account, waits=True)
+    if given.get("method", "card") != "card":
+        return Attempt(given["method"], email, waits=waits)
+    number = str(given.get("card", "4242424242424242")).replace(" ", "")
+    if number not in CARDS:
+        raise Refused(f"{number} is no test card.")
+    return Attempt("card", email, CARDS[number], waits=waits)
+
+
+def settle_payment(world: World, ids: Mapping[str, str], given: Json) -> Json:
+    """Say of a payment that is processing whether its money came: `outcome` succeeded or failed."""
+    payment = _find(world, "payment_intent", ids["payment"])
+    if given["outcome"] not in {"succeeded", "failed"}:
+        raise Refused(f"A payment cannot become {given['outcome']}.")
+    try:
+        with world.acting(Cause("bank")):
+            settle(world, payment, succeeded=given["outcome"] == "succeeded")
+    except NotOpen:
+        raise Refused(f"The payment is {payment['status']}, not processing.") from None
+    return {"status": world.store.get(payment["id"])["status"]}
 
 
 def refund_charge(world: World, ids: Mapping[str, str], given: Json) -> Json:
@@ -222,6 +247,7 @@ COMMANDS: Mapping[str, Command] = {
     "/_ctl/log": log,
     "/_ctl/clock": clock,
     "/_ctl/sessions/{session}/pay": pay,
+    "/_ctl/payment_intents/{payment}/settle": settle_payment,
     "/_ctl/charges/{charge}/refund": refund_charge,
     "/_ctl/charges/{charge}/dispute": dispute_charge,
     "/_ctl/disputes/{dispute}/close": close_dispute,

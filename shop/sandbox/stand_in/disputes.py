@@ -66,12 +66,20 @@ def begin(
     return dispute
 
 
-def begin_by_card(world: World, charge_id: str) -> None:
-    """The buyer's card is one of those that lead to a dispute."""
+def begin_by_itself(world: World, charge_id: str) -> None:
+    """The buyer's card or account is one of those that lead to a dispute.
+
+    A SEPA debit is simply taken back by the bank: nobody is asked.
+    """
     charge = world.store.get(charge_id)
-    card = CARDS[world.store.private(charge_id)["card"]]
-    if not of(world, charge) and not charge["refunded"]:
-        begin(world, charge, reason=card.dispute or "general", inquiry=card.inquiry)
+    if of(world, charge) or charge["refunded"]:
+        return
+    number = world.store.private(charge_id)["card"]
+    if number is None:
+        end(world, begin(world, charge, reason="debit_not_authorized"), "lost")
+        return
+    card = CARDS[number]
+    begin(world, charge, reason=card.dispute or "general", inquiry=card.inquiry)
 
 
 def end(world: World, dispute: Json, outcome: str) -> Json:

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from shop.sandbox.stand_in.attempt import ACCOUNTS, Attempt
 from shop.sandbox.stand_in.cards import CARDS, luhn_valid
 from shop.sandbox.stand_in.errors import Json
-from shop.sandbox.stand_in.payments import Attempt
 
 _EXPIRY = re.compile(r"(\d{1,2})\s*[/ .-]?\s*(\d{4}|\d{2})")
 
@@ -31,14 +31,19 @@ def read(session: Json, form: Mapping[str, str], now: float) -> Entry:
     if not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
         problems["email"] = "bad_email"
     number = re.sub(r"[\s-]", "", values.get("number", ""))
+    iban = re.sub(r"\s", "", values.get("iban", "")).upper()
     if session["amount_total"] == 0:
         method = "none"
     elif method not in methods:
         problems["method"] = "bad_method"
     elif method == "card":
         problems |= _card_problems(number, values, now)
+    elif method == "sepa_debit" and iban not in ACCOUNTS:
+        problems["iban"] = "not_a_test_account" if iban else "no_iban"
     if problems:
         return Entry(values, problems, None)
+    if method == "sepa_debit":
+        return Entry(values, {}, Attempt(method, email, account=ACCOUNTS[iban], waits=True))
     return Entry(values, {}, Attempt(method, email, CARDS[number] if method == "card" else None))
 
 

@@ -15,6 +15,7 @@ _PREFIXES = {
     "webhook_endpoint": ("we_1", 23),
     "balance_transaction": ("txn_3", 23),
     "payment_method": ("pm_1", 23),
+    "mandate": ("mandate_1", 23),
     "coupon": ("", 8),
     "product": ("prod_", 14),
     "price": ("price_1", 23),

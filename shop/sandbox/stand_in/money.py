@@ -6,6 +6,7 @@ NO_DECIMALS = frozenset({"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga",
 LEAST = {"sek": 300, "nok": 300, "dkk": 250, "eur": 50, "gbp": 30, "usd": 50}
 MOST = 99_999_999
 KLARNA = frozenset({"sek", "nok", "dkk", "eur", "gbp", "usd", "chf", "pln", "czk"})
+SEPA = frozenset({"eur"})
 SWISH = frozenset({"sek"})
 EEA = frozenset({"AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU",
                  "IE", "IS", "IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE",
@@ -21,7 +22,12 @@ DISPUTE_FEE = {"sek": 20_000, "nok": 20_000, "dkk": 20_000, "eur": 2_000, "gbp":
 
 def methods_for(currency: str) -> list[str]:
     """The ways to pay that an account in Sweden can offer in *currency*."""
-    offered = {"card": True, "klarna": currency in KLARNA, "swish": currency in SWISH}
+    offered = {
+        "card": True,
+        "klarna": currency in KLARNA,
+        "sepa_debit": currency in SEPA,
+        "swish": currency in SWISH,
+    }
     return [method for method, can in offered.items() if can]
 
 

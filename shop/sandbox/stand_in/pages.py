@@ -51,7 +51,11 @@ async def root(world: World, request: Request) -> Response:
     run_due(world)
     locale = locale_of(None, request.headers.get("accept-language", ""))
     sessions = [
-        session | {"when": datetime.fromtimestamp(session["created"], UTC).astimezone()}
+        session
+        | {
+            "when": datetime.fromtimestamp(session["created"], UTC).astimezone(),
+            "state": state_of(world, session),
+        }
         for session in world.store.newest("checkout.session", LATEST)
     ]
     return _page("root.html", locale, sessions=sessions, cards=_card_list(locale))
@@ -62,7 +66,7 @@ async def pay(world: World, request: Request) -> Response:
     run_due(world)
     session = world.store.find(request.path_params["session"], "checkout.session")
     if session is None or session["status"] != "open":
-        return _closed(request, session)
+        return _closed(world, request, session)
     problem = request.query_params.get("problem")
     declined = problem if problem in TEXTS else None
     return _form(world, request, session, Entry({}, {}, None), declined)
@@ -73,7 +77,7 @@ async def pay_confirmed(world: World, request: Request) -> Response:
     run_due(world)
     session = world.store.find(request.path_params["session"], "checkout.session")
     if session is None or session["status"] != "open":
-        return _closed(request, session, status=409)
+        return _closed(world, request, session, status=409)
     entry = read(session, await _fields(request), world.clock.exact())
     if entry.attempt is None:
         return _form(world, request, session, entry)
@@ -81,7 +85,7 @@ async def pay_confirmed(world: World, request: Request) -> Response:
         with world.acting(Cause("page")):
             outcome = confirm(world, session["id"], entry.attempt)
     except NotOpen:  # another tab was faster while the form was read
-        return _closed(request, world.store.find(session["id"]), status=409)
+        return _closed(world, request, world.store.find(session["id"]), status=409)
     if outcome.state == "declined":
         kept = {k: v for k, v in entry.values.items() if k != "number"}
         return _form(world, request, session, Entry(kept, {}, None), outcome.problem)
@@ -96,11 +100,11 @@ async def bank(world: World, request: Request) -> Response:
     run_due(world)
     payment = world.store.find(request.path_params["payment"], "payment_intent")
     if payment is None:
-        return _closed(request, None)
+        return _closed(world, request, None)
     hidden = world.store.private(payment["id"])
     session = world.store.get(hidden["session"])
     if session["status"] != "open":
-        return _closed(request, session)
+        return _closed(world, request, session)
     if payment["status"] != "requires_action":
         return _go(f"/c/pay/{session['id']}")
     locale = _locale(request, session)
@@ -116,7 +120,7 @@ async def bank_answered(world: World, request: Request) -> Response:
     run_due(world)
     payment = world.store.find(request.path_params["payment"], "payment_intent")
     if payment is None:
-        return _closed(request, None)
+        return _closed(world, request, None)
     session = world.store.get(world.store.private(payment["id"])["session"])
     authorised = (await _fields(request)).get("outcome") in {"complete", "authorize"}
     try:
@@ -126,7 +130,7 @@ async def bank_answered(world: World, request: Request) -> Response:
         session = world.store.get(session["id"])
         if session["status"] == "open":
             return _go(f"/c/pay/{session['id']}")
-        return _closed(request, session, status=409)
+        return _closed(world, request, session, status=409)
     if outcome.state == "declined":
         return _go(f"/c/pay/{session['id']}?problem={outcome.problem}")
     return await _thanks(world, session, outcome)
@@ -190,16 +194,25 @@ def _form(
     )
 
 
-def _closed(request: Request, session: Json | None, status: int = 200) -> Response:
-    """The page for a session that is missing (404), expired (410) or paid (*status*)."""
+def _closed(world: World, request: Request, session: Json | None, status: int = 200) -> Response:
+    """The page for a session that is missing (404), expired (410) or complete (*status*)."""
     locale = _locale(request, session)
     if session is None:
         return _page("notice.html", locale, status=404, kind="missing", link=None, link_text="")
     if session["status"] == "expired":
         return _page("notice.html", locale, session, 410, kind="expired",
                      link=session["cancel_url"], link_text=text("back", locale))  # fmt: skip
-    return _page("notice.html", locale, session, status, kind="paid",
+    state = state_of(world, session)
+    return _page("notice.html", locale, session, status, kind={"complete": "paid"}.get(state, state),
                  link=success_url(session), link_text=text("paid_link", locale))  # fmt: skip
+
+
+def state_of(world: World, session: Json) -> str:
+    """The session's status; `processing` or `failed` when it is complete without its money."""
+    if session["status"] != "complete" or session["payment_status"] != "unpaid":
+        return str(session["status"])
+    payment = world.store.get(session["payment_intent"])
+    return "processing" if payment["status"] == "processing" else "failed"
 
 
 def _locale(request: Request, session: Json | None) -> str:

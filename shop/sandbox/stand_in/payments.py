@@ -5,16 +5,14 @@ Every function here runs inside its caller's transaction and emits the events of
 
 from dataclasses import dataclass
 
-from shop.sandbox.stand_in.cards import CARDS, Card
-from shop.sandbox.stand_in.charges import failed_charge, paid_charge
+from shop.sandbox.stand_in import charges
+from shop.sandbox.stand_in.attempt import ACCOUNTS, Attempt
+from shop.sandbox.stand_in.cards import CARDS
 from shop.sandbox.stand_in.coupons import redeem
-from shop.sandbox.stand_in.disputes import DISPUTED_AFTER
 from shop.sandbox.stand_in.errors import Json
 from shop.sandbox.stand_in.events import emit
 from shop.sandbox.stand_in.ids import new_id
 from shop.sandbox.stand_in.world import World
-
-SETTLES_AFTER = 1.0  # seconds until a charge has its balance transaction
 
 
 class NotOpen(Exception):
@@ -22,19 +20,11 @@ class NotOpen(Exception):
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """What the buyer entered. *method*: card, klarna or swish; *card* with the first only."""
-
-    method: str
-    email: str
-    card: Card | None = None
-
-
-@dataclass(frozen=True)
 class Outcome:
-    """*state*: paid, action (the buyer has a step to do at the bank) or declined.
+    """*state*: paid, processing (whether it is paid comes later), action (the buyer has a step to
+    do at the bank) or declined.
 
-    *problem*: the decline code or error code. *event*: the completed event's id, once paid.
+    *problem*: the decline code or error code. *event*: the completed event's id, once it is.
     """
 
     state: str
@@ -49,6 +39,8 @@ def confirm(world: World, session_id: str, attempt: Attempt) -> Outcome:
     if session["amount_total"] == 0:
         return Outcome("paid", event=_complete(world, session, attempt.email))
     payment = _payment(world, session, attempt)
+    if attempt.waits:
+        return _wait(world, session, payment, attempt)
     if attempt.method != "card" or (attempt.card and attempt.card.secure):
         return _ask_bank(world, session, payment, attempt)
     return _charge(world, session, payment, attempt)
@@ -73,6 +65,30 @@ def finish(world: World, payment: Json, *, authorised: bool) -> Outcome:
              "code": code, "message": "The payment was not authorised."}  # fmt: skip
     _fail(world, session, payment, error)
     return Outcome("declined", payment["id"], code)
+
+
+def settle(world: World, payment: Json, *, succeeded: bool) -> None:
+    """The money that was waited for has come, or never will. Raises NotOpen."""
+    if payment["status"] != "processing":
+        raise NotOpen
+    session = world.store.get(world.store.private(payment["id"])["session"])
+    charge = world.store.get(payment["latest_charge"])
+    world.store.clear_timers(payment["id"])
+    if succeeded:
+        _succeed(world, payment, charge)
+        _tell(world, session, "checkout.session.async_payment_succeeded")
+        return
+    charges.bounce(world, charge)
+    error = {"type": "invalid_request_error", "code": charge["failure_code"],
+             "charge": charge["id"], "message": charge["failure_message"]}  # fmt: skip
+    _fail(world, session, payment, error)
+    _tell(world, session, "checkout.session.async_payment_failed")
+
+
+def settle_by_account(world: World, payment_id: str) -> None:
+    """The bank of a test account answers."""
+    account = ACCOUNTS[world.store.private(payment_id)["account"]]
+    settle(world, world.store.get(payment_id), succeeded=account.settles)
 
 
 def open_session(world: World, session_id: str) -> Json:
@@ -105,6 +121,7 @@ def _payment(world: World, session: Json, attempt: Attempt) -> Json:
         "method": attempt.method,
         "email": attempt.email,
         "card": attempt.card and attempt.card.number,
+        "account": attempt.account and attempt.account.iban,
     }
     if session["payment_intent"]:
         payment = world.store.get(session["payment_intent"])
@@ -171,34 +188,43 @@ def _ask_bank(world: World, session: Json, payment: Json, attempt: Attempt) -> O
 
 
 def _charge(world: World, session: Json, payment: Json, attempt: Attempt) -> Outcome:
+    charge = charges.add_charge(world, payment, attempt)
+    payment["latest_charge"] = charge["id"]
     card = attempt.card
     if card and card.decline:
-        charge = failed_charge(world, payment, attempt.email, card)
-        payment["latest_charge"] = charge["id"]
-        emit(world, "charge.failed", charge)
+        charges.decline(world, charge, card)
         error = {"type": "card_error", "code": card.code, "decline_code": card.decline,
                  "charge": charge["id"], "message": charge["failure_message"]}  # fmt: skip
         _fail(world, session, payment, error)
         return Outcome("declined", payment["id"], card.decline)
-    charge = paid_charge(world, payment, attempt.email, attempt.method, card)
+    _succeed(world, payment, charge)
+    event = _complete(world, session, attempt.email)
+    return Outcome("paid", payment["id"], event=event)
+
+
+def _wait(world: World, session: Json, payment: Json, attempt: Attempt) -> Outcome:
+    """The order is placed; whether the money comes is known some time later."""
+    charge = charges.add_charge(world, payment, attempt)
+    payment |= {"status": "processing", "latest_charge": charge["id"]}
+    world.store.save(payment)
+    if attempt.account:
+        due_at = world.clock.exact() + attempt.account.after
+        world.store.set_timer(due_at, "settle_payment", payment["id"])
+    emit(world, "charge.pending", charge)
+    emit(world, "payment_intent.processing", payment)
+    event = _complete(world, session, attempt.email)
+    return Outcome("processing", payment["id"], event=event)
+
+
+def _succeed(world: World, payment: Json, charge: Json) -> None:
     payment |= {
         "status": "succeeded",
         "amount_received": payment["amount"],
         "last_payment_error": None,
-        "latest_charge": charge["id"],
     }
     world.store.save(payment)
-    wait = world.store.setting("settles_after")
-    later = world.clock.exact() + (SETTLES_AFTER if wait is None else wait)
-    world.store.set_timer(later, "settle_charge", charge["id"])
-    if card and card.dispute:
-        disputed_at = world.clock.exact() + DISPUTED_AFTER
-        world.store.set_timer(disputed_at, "dispute_by_card", charge["id"])
-    emit(world, "charge.succeeded", charge)
+    charges.succeed(world, charge)
     emit(world, "payment_intent.succeeded", payment)
-    session["payment_status"] = "paid"
-    event = _complete(world, session, attempt.email, charge["id"], attempt.method)
-    return Outcome("paid", payment["id"], event=event)
 
 
 def _fail(world: World, session: Json, payment: Json, error: Json) -> None:
@@ -209,9 +235,8 @@ def _fail(world: World, session: Json, payment: Json, error: Json) -> None:
     emit(world, "payment_intent.payment_failed", payment)
 
 
-def _complete(
-    world: World, session: Json, email: str, charge: str | None = None, method: str | None = None
-) -> str:
+def _complete(world: World, session: Json, email: str) -> str:
+    """The buyer is done. Gives back the id of the event that says so."""
     details = session["customer_details"] or world.spec.blank(
         "payment_pages_checkout_session_customer_details", tax_exempt="none", tax_ids=[]
     )
@@ -220,21 +245,34 @@ def _complete(
         "url": None,
         "customer_details": details | {"email": email},
     }
-    world.store.save(session)
     redeem(world, session)
     world.store.clear_timers(session["id"])
+    return _tell(world, session, "checkout.session.completed")
+
+
+def _tell(world: World, session: Json, event: str) -> str:
+    """Write down what the session's payment is now, and emit *event* about it."""
+    payment = session["payment_intent"] and world.store.get(session["payment_intent"])
+    what = "session.completed_free"
+    if payment:
+        states = {"succeeded": "session.paid", "processing": "session.processing"}
+        what = states.get(payment["status"], "session.failed")
+        if what == "session.paid":
+            session["payment_status"] = "paid"
+    world.store.save(session)
+    charge = payment and world.store.get(payment["latest_charge"])
     world.log(
-        "session.paid" if session["amount_total"] else "session.completed_free",
+        what,
         session=session["id"],
         payment_intent=session["payment_intent"],
-        charge=charge,
+        charge=charge and charge["id"],
         amount=session["amount_total"],
         currency=session["currency"],
-        method=method,
+        method=charge and charge["payment_method_details"]["type"],
         client_reference_id=session["client_reference_id"],
         metadata=session["metadata"],
     )
-    return emit(world, "checkout.session.completed", session)
+    return emit(world, event, session)
 
 
 def _note(world: World, what: str, session: Json, payment: Json, **more: object) -> None:

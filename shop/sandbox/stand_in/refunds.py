@@ -65,11 +65,11 @@ def refund(
         charge=charge["id"],
         created=world.clock.now(),
         currency=charge["currency"],
-        destination_details=_destination(charge),
         metadata=metadata,
         payment_intent=charge["payment_intent"],
         reason=reason,
         status="pending" if plan == "pending" else "succeeded",
+        **_destination(charge),
     )
     if plan == "pending":
         made["pending_reason"] = "processing"
@@ -169,13 +169,16 @@ def _count(world: World, charge: Json, amount: int) -> None:
 
 
 def _destination(charge: Json) -> Json:
+    """Where the money goes; Stripe has nothing to say of accounts."""
+    details = {
+        "card": {"type": "refund", "reference_status": "pending"},
+        "klarna": {"reference": None, "reference_status": None},
+        "swish": {"reference": None, "reference_status": None, "network_decline_code": None},
+    }
     method = charge["payment_method_details"]["type"]
-    if method == "card":
-        return {"type": "card", "card": {"type": "refund", "reference_status": "pending"}}
-    if method == "klarna":
-        return {"type": "klarna", "klarna": {"reference": None, "reference_status": None}}
-    return {"type": "swish", "swish": {"reference": None, "reference_status": None,
-                                       "network_decline_code": None}}  # fmt: skip
+    if method not in details:
+        return {}
+    return {"destination_details": {"type": method, method: details[method]}}
 
 
 def _note(world: World, what: str, made: Json) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from shop.sandbox.stand_in import disputes, payouts
 from shop.sandbox.stand_in.charges import settle_charge
 from shop.sandbox.stand_in.errors import GuardBreach
+from shop.sandbox.stand_in.payments import settle_by_account
 from shop.sandbox.stand_in.refunds import fail_refund, succeed_refund
 from shop.sandbox.stand_in.sessions import end
 from shop.sandbox.stand_in.world import Cause, World
@@ -22,7 +23,8 @@ _WHAT: Mapping[str, Callable[[World, str], object]] = {
     "settle_charge": settle_charge,
     "succeed_refund": succeed_refund,
     "fail_refund": fail_refund,
-    "dispute_by_card": disputes.begin_by_card,
+    "settle_payment": settle_by_account,
+    "dispute_by_itself": disputes.begin_by_itself,
     "dispute_unanswered": disputes.unanswered,
     "decide_dispute": disputes.decide,
     "pay_out": payouts.run,
