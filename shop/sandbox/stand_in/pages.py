@@ -203,7 +203,8 @@ def _closed(world: World, request: Request, session: Json | None, status: int = 
         return _page("notice.html", locale, session, 410, kind="expired",
                      link=session["cancel_url"], link_text=text("back", locale))  # fmt: skip
     state = state_of(world, session)
-    return _page("notice.html", locale, session, status, kind={"complete": "paid"}.get(state, state),
+    kind = "paid" if state == "complete" else state
+    return _page("notice.html", locale, session, status, kind=kind,
                  link=success_url(session), link_text=text("paid_link", locale))  # fmt: skip
 
 

@@ -45,12 +45,17 @@ CREATE TABLE IF NOT EXISTS idempotency (
 CREATE TABLE IF NOT EXISTS log (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, what TEXT NOT NULL,
   details TEXT NOT NULL);
-CREATE TRIGGER IF NOT EXISTS log_is_append_only BEFORE UPDATE ON log
-  BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
 CREATE TABLE IF NOT EXISTS violations (
   seq INTEGER PRIMARY KEY, at REAL NOT NULL, place TEXT NOT NULL, problems TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+# What is in the log stays there, word for word; only a reset takes these away for a moment.
+_GUARDS = {
+    "log_is_not_changed": "BEFORE UPDATE ON log",
+    "log_is_not_deleted": "BEFORE DELETE ON log",
+    "log_is_not_replaced": "BEFORE INSERT ON log WHEN EXISTS"
+    " (SELECT 1 FROM log WHERE seq = NEW.seq)",
+}
 _VERSION = 1  # of the tables
 _TABLES = (
     "objects",
@@ -79,6 +84,7 @@ class Store:
         self._db.execute("PRAGMA busy_timeout=5000")
         self._drop_what_is_older()
         self._db.executescript(_SCHEMA)
+        self._guard_log()
 
     def _drop_what_is_older(self) -> None:
         """The file of an earlier stand-in keeps its objects; its deliveries had another shape."""
@@ -106,8 +112,18 @@ class Store:
 
     def reset(self) -> None:
         with self.transaction():
+            for name in _GUARDS:
+                self._db.execute(f"DROP TRIGGER {name}")
             for table in _TABLES:
                 self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - names from this file
+            self._guard_log()
+
+    def _guard_log(self) -> None:
+        for name, when in _GUARDS.items():
+            self._db.execute(
+                f"CREATE TRIGGER IF NOT EXISTS {name} {when}"
+                " BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END"
+            )
 
     def run(self, statement: str, *values: object) -> int:
         """Execute one statement; the number of rows it changed."""
