@@ -152,6 +152,21 @@ class StandInServer:
 
     >>> with StandInServer(tmp_path / "stripe.db") as stripe_stand_in:
     ...     client = StripeClient("sk_test_x", base_addresses={"api": stripe_stand_in.url})
+
+    *db* may be ":memory:". *schedule* of webhook retries: "fast" counts milliseconds of real time,
+    the others go by the stand-in's clock (`deliveries.SCHEDULES`).
+
+    A test that wants to bring the events to the shop itself, in its own order and as often as it
+    likes, holds them back and takes them:
+
+    >>> stand_in.control("webhooks", mode="hold")
+    >>> for event in stand_in.control("webhooks/take")["taken"]:
+    ...     answer = post(event["body"].encode(), event["headers"])
+    ...     stand_in.control("webhooks/answer", delivery=event["delivery"], status=answer)
+
+    Taking gives what is due at that moment, each delivery once; the rules of `modes` apply. Without
+    an answer a delivery counts as not delivered; with one that is not 2xx it is due again later.
+    The signature's timestamp is real time, whatever the stand-in's clock says.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ from shop.sandbox.stand_in.clock import Clock
 from shop.sandbox.stand_in.deliveries import Deliveries
 from shop.sandbox.stand_in.errors import GuardBreach
 from shop.sandbox.stand_in.faults import Faults
-from shop.sandbox.stand_in.guard import Guard
+from shop.sandbox.stand_in.guard import Guard, the_guard
 from shop.sandbox.stand_in.spec import Spec, the_spec
 from shop.sandbox.stand_in.store import Store
 
@@ -80,7 +80,7 @@ def open_world(db: Path | str, *, wait_for_webhook: float, schedule: str) -> Wor
         store=store,
         clock=clock,
         spec=spec,
-        guard=Guard(spec),
+        guard=the_guard(),
         deliveries=Deliveries(store, clock, schedule),
         faults=Faults(),
         wait_for_webhook=wait_for_webhook,
