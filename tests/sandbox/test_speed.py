@@ -1,4 +1,4 @@
-"""Fast enough for thousands of schedules. The best of several, so that a busy machine may be slow."""
+"""Fast enough for thousands of schedules; the best of several tries, for machines are busy."""
 
 import time
 from collections.abc import Callable
