@@ -154,6 +154,16 @@ class Deliveries:
         deliveries = [dict(row) | {"tries": self._tries(row["id"])} for row in rows]
         return {"modes": [asdict(mode) for mode in self._modes], "deliveries": deliveries}
 
+    def latest(self, limit: int) -> list[Json]:
+        """The newest deliveries, each with the `status` of its last attempt."""
+        rows = self._store.rows(
+            "SELECT event, type, state, attempts, (SELECT status FROM delivery_attempts a"
+            " WHERE a.delivery = deliveries.id ORDER BY a.id DESC LIMIT 1) AS status"
+            " FROM deliveries ORDER BY id DESC LIMIT ?",
+            limit,
+        )
+        return [dict(row) for row in rows]
+
     def forget(self) -> None:
         """Drop what is on its way; the caller empties the tables."""
         for task in self._sending.values():

@@ -1,5 +1,7 @@
 """Amounts in whole minor units (öre), and what Stripe takes for a payment."""
 
+import re
+
 NO_DECIMALS = frozenset({"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf",
                          "ugx", "vnd", "vuv", "xaf", "xof", "xpf"})  # fmt: skip
 # The least that can be charged, by currency, in minor units (docs.stripe.com/currencies).
@@ -49,8 +51,17 @@ def fee(amount: int, currency: str, method: str, country: str | None) -> int:
 def spoken(amount: int, currency: str, locale: str) -> str:
     """The amount for people: `231 kr`, `1 231,50 kr`, `SEK 231.00`."""
     digits = 0 if currency in NO_DECIMALS else 2
+    if amount < 0:
+        return f"−{spoken(-amount, currency, locale)}"
     whole, part = divmod(amount, 10**digits)
     if locale != "sv":
         return f"{currency.upper()}\u00a0{whole:,}" + (f".{part:0{digits}}" if digits else "")
     text = f"{whole:,}".replace(",", "\u00a0") + (f",{part:0{digits}}" if part else "")
     return f"{text}\u00a0{'kr' if currency == 'sek' else currency.upper()}"
+
+
+def minor(text: str, currency: str) -> int | None:
+    """The amount that a person wrote, `231` or `12,50`, in minor units; None when it is none."""
+    digits = 0 if currency in NO_DECIMALS else 2
+    match = re.fullmatch(rf"(\d{{1,7}})(?:[.,](\d{{{digits}}}))?", re.sub(r"\s", "", text))
+    return int(match[1] + (match[2] or "0" * digits)) if match else None

@@ -58,7 +58,7 @@ async def root(world: World, request: Request) -> Response:
         }
         for session in world.store.newest("checkout.session", LATEST)
     ]
-    return _page("root.html", locale, sessions=sessions, cards=_card_list(locale))
+    return page("root.html", locale, sessions=sessions, cards=_card_list(locale))
 
 
 async def pay(world: World, request: Request) -> Response:
@@ -78,7 +78,7 @@ async def pay_confirmed(world: World, request: Request) -> Response:
     session = world.store.find(request.path_params["session"], "checkout.session")
     if session is None or session["status"] != "open":
         return _closed(world, request, session, status=409)
-    entry = read(session, await _fields(request), world.clock.exact())
+    entry = read(session, await fields(request), world.clock.exact())
     if entry.attempt is None:
         return _form(world, request, session, entry)
     try:
@@ -91,7 +91,7 @@ async def pay_confirmed(world: World, request: Request) -> Response:
         return _form(world, request, session, Entry(kept, {}, None), outcome.problem)
     if outcome.state == "action":
         place = "3ds" if entry.attempt.method == "card" else "redirect"
-        return _go(f"/c/{place}/{outcome.payment}")
+        return go(f"/c/{place}/{outcome.payment}")
     return await _thanks(world, session, outcome)
 
 
@@ -106,10 +106,10 @@ async def bank(world: World, request: Request) -> Response:
     if session["status"] != "open":
         return _closed(world, request, session)
     if payment["status"] != "requires_action":
-        return _go(f"/c/pay/{session['id']}")
+        return go(f"/c/pay/{session['id']}")
     locale = _locale(request, session)
     kind = "3ds" if hidden["method"] == "card" else "redirect"
-    return _page(
+    return page(
         "bank.html", locale, session, kind=kind, session=session,
         action=f"/c/{kind}/{payment['id']}", method=text(hidden["method"], locale),
     )  # fmt: skip
@@ -122,17 +122,17 @@ async def bank_answered(world: World, request: Request) -> Response:
     if payment is None:
         return _closed(world, request, None)
     session = world.store.get(world.store.private(payment["id"])["session"])
-    authorised = (await _fields(request)).get("outcome") in {"complete", "authorize"}
+    authorised = (await fields(request)).get("outcome") in {"complete", "authorize"}
     try:
         with world.acting(Cause("page")):
             outcome = finish(world, payment, authorised=authorised)
     except NotOpen:
         session = world.store.get(session["id"])
         if session["status"] == "open":
-            return _go(f"/c/pay/{session['id']}")
+            return go(f"/c/pay/{session['id']}")
         return _closed(world, request, session, status=409)
     if outcome.state == "declined":
-        return _go(f"/c/pay/{session['id']}?problem={outcome.problem}")
+        return go(f"/c/pay/{session['id']}?problem={outcome.problem}")
     return await _thanks(world, session, outcome)
 
 
@@ -147,25 +147,25 @@ async def no_icon(_world: World, _request: Request) -> Response:
 def broken(request: Request) -> Response:
     """The page for an error of the stand-in's own."""
     locale = locale_of(None, request.headers.get("accept-language", ""))
-    return _page("notice.html", locale, status=500, kind="broken", link=None, link_text="")
+    return page("notice.html", locale, status=500, kind="broken", link=None, link_text="")
 
 
 async def _thanks(world: World, session: Json, outcome: Outcome) -> Response:
     """Give the shop a moment to take the webhook, then send the buyer back to it."""
     if outcome.event:
         await world.deliveries.first_success(outcome.event, world.wait_for_webhook)
-    return _go(success_url(session))
+    return go(success_url(session))
 
 
 def success_url(session: Json) -> str:
     return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
 
 
-def _go(url: str) -> Response:
+def go(url: str) -> Response:
     return RedirectResponse(url, status_code=303, headers={"Cache-Control": "no-store"})
 
 
-async def _fields(request: Request) -> dict[str, str]:
+async def fields(request: Request) -> dict[str, str]:
     body = (await request.body()).decode("utf-8", "replace")
     return dict(parse_qsl(body, max_num_fields=50))
 
@@ -177,7 +177,7 @@ def _form(
     rate = session["shipping_cost"] and world.store.get(session["shipping_cost"]["shipping_rate"])
     status = 402 if declined and request.method == "POST" else 422 if entry.problems else 200
     methods = session["payment_method_types"]
-    return _page(
+    return page(
         "pay.html",
         locale,
         session,
@@ -198,13 +198,13 @@ def _closed(world: World, request: Request, session: Json | None, status: int = 
     """The page for a session that is missing (404), expired (410) or complete (*status*)."""
     locale = _locale(request, session)
     if session is None:
-        return _page("notice.html", locale, status=404, kind="missing", link=None, link_text="")
+        return page("notice.html", locale, status=404, kind="missing", link=None, link_text="")
     if session["status"] == "expired":
-        return _page("notice.html", locale, session, 410, kind="expired",
+        return page("notice.html", locale, session, 410, kind="expired",
                      link=session["cancel_url"], link_text=text("back", locale))  # fmt: skip
     state = state_of(world, session)
     kind = "paid" if state == "complete" else state
-    return _page("notice.html", locale, session, status, kind=kind,
+    return page("notice.html", locale, session, status, kind=kind,
                  link=success_url(session), link_text=text("paid_link", locale))  # fmt: skip
 
 
@@ -221,7 +221,7 @@ def _locale(request: Request, session: Json | None) -> str:
     return locale_of(session["locale"] if session else None, asked)
 
 
-def _page(
+def page(
     template: str, locale: str, about: Json | None = None, status: int = 200, **values: object
 ) -> Response:
     html = _templates.get_template(template).render(
@@ -255,7 +255,7 @@ def _card_list(locale: str) -> list[Mapping[str, str]]:
         {"number": " ".join(number[i : i + 4] for i in range(0, len(number), 4)),
          "does": text(_does(card), locale)}
         for number, card in CARDS.items()
-        if card.country != "SE" and number[-4:] not in {"0259", "2685", "1976", "0077", "3184"}
+        if card.country not in {"SE", "GB"} and number[-4:] not in {"0077", "3184"}
     ]  # fmt: skip
 
 
@@ -264,6 +264,8 @@ def _does(card: Card) -> str:
         return "does_3ds_declined" if card.decline else "does_3ds"
     if card.refund != "succeeded":
         return f"does_refund_{card.refund}"
+    if card.dispute:
+        return "does_inquiry" if card.inquiry else "does_dispute"
     if card.brand == "mastercard":
         return "does_mastercard"
     return card.decline or "does_success"

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shop.sandbox.stand_in import api, control, pages
+from shop.sandbox.stand_in import api, control, dashboard, pages
 from shop.sandbox.stand_in.endpoints import is_loopback
 from shop.sandbox.stand_in.errors import GuardBreach, Json
 from shop.sandbox.stand_in.idempotency import forget_unfinished
@@ -60,6 +60,7 @@ def create_app(
                 Route("/v1/{rest:path}", v1, methods=METHODS),
                 *control.routes(world),
                 *pages.routes(world),
+                *dashboard.routes(world),
             ],
             exception_handlers={GuardBreach: failed, Exception: failed},
             lifespan=lambda _app: _lifespan(world),
