@@ -1,6 +1,7 @@
 """The stand-in as a process, and over a restart."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -111,3 +112,19 @@ def test_a_port_that_is_taken_is_said_in_words(
         port = str(taken.getsockname()[1])
         assert main(["--port", port, "--db", str(database)]) == 2
     assert f"Cannot serve 127.0.0.1:{port}" in capsys.readouterr().err
+
+
+def test_the_file_of_an_earlier_stand_in_is_taken_over(database: Path) -> None:
+    with StandInServer(database) as server:
+        session = connect(server.url).v1.checkout.sessions.create(order())
+        before = server.log()
+    old = sqlite3.connect(database)
+    old.executescript(
+        "DROP TABLE deliveries; CREATE TABLE deliveries (id INTEGER); PRAGMA user_version = 0"
+    )
+    old.close()
+
+    with StandInServer(database) as server:
+        assert connect(server.url).v1.checkout.sessions.retrieve(session.id).status == "open"
+        assert server.control("webhooks")["deliveries"] == []
+        assert server.log() == before

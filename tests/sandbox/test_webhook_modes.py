@@ -232,3 +232,39 @@ def test_what_is_taken_is_shuffled_by_the_seed(
     order = [next(n for n, p in enumerate(payments) if p in body) for body in bodies]
     assert sorted(order) == list(range(8))
     assert order != list(range(8))
+
+
+def test_what_is_held_is_not_flushed(
+    client: stripe.StripeClient, stand_in: StandInServer, receiver: Receiver, endpoint: Endpoint
+) -> None:
+    stand_in.control("webhooks", mode="shuffle")
+    stand_in.control("webhooks", mode="hold")
+    pay(client, stand_in)
+    assert stand_in.control("webhooks/flush")["deliveries"] == 0
+    stand_in.control("webhooks", mode="release")
+    assert stand_in.control("webhooks/flush")["deliveries"] == 1
+    assert endpoint.read(receiver.wait_for(1)[0]).type == COMPLETED
+
+
+def test_nothing_is_taken_for_an_endpoint_that_is_gone(
+    client: stripe.StripeClient, stand_in: StandInServer, endpoint: Endpoint
+) -> None:
+    stand_in.control("webhooks", mode="hold")
+    pay(client, stand_in)
+    client.v1.webhook_endpoints.delete(endpoint.id)
+    assert stand_in.control("webhooks/take")["taken"] == []
+    assert delivered(stand_in, "failed")
+
+
+def test_a_failed_delivery_is_collected_again(
+    client: stripe.StripeClient, stand_in: StandInServer, receiver: Receiver, endpoint: Endpoint
+) -> None:
+    stand_in.control("webhooks", mode="shuffle")
+    receiver.answers = [500]
+    pay(client, stand_in)
+    stand_in.control("webhooks/flush")
+    receiver.wait_for(1)
+    time.sleep(0.15)
+    assert len(receiver.received) == 1
+    assert stand_in.control("webhooks/flush")["deliveries"] == 1
+    assert endpoint.read(receiver.wait_for(2)[1]).type == COMPLETED

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -101,7 +102,7 @@ class Deliveries:
 
     def flush(self) -> int:
         """Send what the shuffles have collected, each in its order; how many there are."""
-        rows = [row for row in self._ready() if not self._rule("hold", row["type"])]
+        rows = self._ready(lambda kind: not self._rule("hold", kind))
         collected: dict[int, list[Json]] = {}
         for row in rows:
             rule = self._rule("shuffle", row["type"])
@@ -123,7 +124,7 @@ class Deliveries:
         """
         taken: list[Json] = []
         with self._store.transaction():
-            for row in self._in_shuffled_order(self._ready()):
+            for row in self._in_shuffled_order(self._ready(lambda _: True)):
                 taken += self._take_one(row)
         return taken
 
@@ -195,24 +196,33 @@ class Deliveries:
             logger.error("A delivery ended in an error.", exc_info=task.exception())
         self.wake()
 
-    def _ready(self) -> list[Json]:
-        """Whose time has come, and nobody is bringing."""
+    def _ready(self, wanted: Callable[[str], bool], most: int | None = None) -> list[Json]:
+        """Whose time has come and whose type is wanted, and nobody is bringing; *most* of them.
+
+        Thousands may be kept back: those must not be read each time something can be sent.
+        """
+        kinds = self._store.rows("SELECT DISTINCT type FROM deliveries WHERE state = 'pending'")
+        types = [row["type"] for row in kinds if wanted(row["type"])]
+        busy = {*self._sending, *self._turns}
+        marks = ", ".join("?" for _ in types)
         rows = self._store.rows(
-            "SELECT * FROM deliveries WHERE state = 'pending' AND due_at <= ? AND not_before <= ?"
-            " ORDER BY due_at, id",
+            "SELECT * FROM deliveries WHERE state = 'pending' AND due_at <= ? AND not_before <= ?"  # noqa: S608 - only marks are put in
+            f" AND +type IN ({marks}) ORDER BY due_at, id LIMIT ?",
             self._now(),
             self._clock.exact(),
+            *types,
+            -1 if most is None else most + len(busy),
         )
-        busy = {*self._sending, *self._turns}
-        return [dict(row) for row in rows if row["id"] not in busy]
+        return [dict(row) for row in rows if row["id"] not in busy][:most]
 
     def _due(self) -> list[Json]:
         """What the task can send now: the first of those that go in turn, and what is not held."""
-        free = max(AT_ONCE - len(self._sending), 0)
-        waiting = [
-            row for row in self._ready()
-            if not self._rule("hold", row["type"]) and not self._rule("shuffle", row["type"])
-        ]  # fmt: skip
+        free = AT_ONCE - len(self._sending)
+        if free <= 0:
+            return []
+        waiting = self._ready(
+            lambda kind: not self._rule("hold", kind) and not self._rule("shuffle", kind), free
+        )
         if self._turns and self._turns[0] not in self._sending:
             first = self._store.row("SELECT * FROM deliveries WHERE id = ?", self._turns[0])
             waiting = [*([dict(first)] if first else []), *waiting]
@@ -220,13 +230,16 @@ class Deliveries:
 
     def _pause(self) -> float:
         """Seconds until the next delivery is due; at most one, since the clock may be moved."""
-        row = self._store.row(
-            "SELECT min(max(due_at - ?, not_before - ?)) AS wait FROM deliveries"
-            " WHERE state = 'pending' AND (due_at > ? OR not_before > ?)",
-            *(self._now(), self._clock.exact()) * 2,
-        )
-        wait = 1.0 if row is None or row["wait"] is None else row["wait"]
-        return min(max(wait, 0.001), 1.0)
+        waits = [1.0]
+        for column, now in (("due_at", self._now()), ("not_before", self._clock.exact())):
+            row = self._store.row(
+                f"SELECT min({column}) AS next FROM deliveries"  # noqa: S608 - names from this file
+                f" WHERE state = 'pending' AND {column} > ?",
+                now,
+            )
+            if row and row["next"] is not None:
+                waits.append(row["next"] - now)
+        return max(min(waits), 0.001)
 
     async def _deliver(self, row: Json) -> None:
         if self._use("drop", row["type"]):

@@ -35,9 +35,13 @@ CREATE TABLE IF NOT EXISTS deliveries (
   attempts INTEGER NOT NULL DEFAULT 0, due_at REAL NOT NULL, not_before REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS deliveries_by_event ON deliveries (event);
 CREATE INDEX IF NOT EXISTS deliveries_pending ON deliveries (due_at) WHERE state = 'pending';
+CREATE INDEX IF NOT EXISTS deliveries_delayed ON deliveries (not_before)
+  WHERE state = 'pending';
+CREATE INDEX IF NOT EXISTS deliveries_types ON deliveries (type) WHERE state = 'pending';
 CREATE TABLE IF NOT EXISTS delivery_attempts (
   id INTEGER PRIMARY KEY, delivery INTEGER NOT NULL, at REAL NOT NULL, status INTEGER,
   problem TEXT, milliseconds INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS attempts_of_delivery ON delivery_attempts (delivery);
 CREATE TABLE IF NOT EXISTS idempotency (
   key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, state TEXT NOT NULL
     CHECK (state IN ('running', 'done')),
