@@ -117,6 +117,7 @@ def test_the_fee_may_come_late_with_an_update_of_the_charge(
 def test_balance_transactions_are_listed_by_type_source_currency_and_time(
     client: stripe.StripeClient, stand_in: StandInServer
 ) -> None:
+    stand_in.control("clock", freeze=True)
     payment = pay(client, stand_in)
     stand_in.control("clock", advance=5)
     then = stand_in.control("clock", advance=60)["now"]
@@ -134,6 +135,7 @@ def test_balance_transactions_are_listed_by_type_source_currency_and_time(
     assert amounts(source=refund.id) == [-100]
     assert amounts(created={"gte": int(then)}) == [-200, -100]
     assert amounts(created={"lt": int(then)}) == [23_100]
+    assert amounts(created=refund.created) == [-200, -100]
     pages = client.v1.balance_transactions.list({"limit": 1}).auto_paging_iter()
     assert [entry.amount for entry in pages] == [-200, -100, 23_100]
     expanded = client.v1.balance_transactions.list({"type": "refund", "expand": ["data.source"]})
