@@ -1,6 +1,7 @@
 """The stand-in as a process, and over a restart."""
 
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -83,6 +84,22 @@ def test_the_clock_outlives_a_restart(database: Path) -> None:
         assert server.control("clock", set=5_000.0)["now"] == 5_000.0
         server.reset()
         assert abs(server.control("clock")["now"] - time.time()) < 5
+
+
+def test_a_shop_that_dies_in_the_middle_of_asking_has_asked_nothing(
+    stand_in: StandInServer,
+) -> None:
+    """That is no breach of the specification, neither by the shop nor by the stand-in."""
+    address = stand_in.url.removeprefix("http://")
+    with socket.create_connection((address.split(":")[0], int(address.split(":")[1]))) as dying:
+        dying.sendall(
+            f"POST /v1/checkout/sessions HTTP/1.1\r\nHost: {address}\r\n"
+            "Authorization: Bearer sk_test_shop\r\nContent-Length: 90\r\n\r\nmode=pay".encode()
+        )
+        time.sleep(0.05)
+    time.sleep(0.05)
+    assert stand_in.violations() == []
+    assert connect(stand_in.url).v1.checkout.sessions.list().data == []
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.4", "shop.example", "", "::"])

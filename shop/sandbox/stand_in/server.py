@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -54,6 +54,9 @@ def create_app(
         world.blame(error if isinstance(error, GuardBreach) else own)
         return api.broken() if request.url.path.startswith("/v1/") else pages.broken(request)
 
+    async def gone(_request: Request, _error: Exception) -> Response:
+        return Response(status_code=400)  # to nobody: who asked hung up in the middle
+
     return _Outermost(
         Starlette(
             routes=[
@@ -62,7 +65,11 @@ def create_app(
                 *pages.routes(world),
                 *dashboard.routes(world),
             ],
-            exception_handlers={GuardBreach: failed, Exception: failed},
+            exception_handlers={
+                ClientDisconnect: gone,
+                GuardBreach: failed,
+                Exception: failed,
+            },
             lifespan=lambda _app: _lifespan(world),
             max_body_size=LARGEST_BODY,
         )
