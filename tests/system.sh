@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the tests need of the system, beside Python: a browser, PostgreSQL, docker-compose.
+# What the tests need of the system, beside Python: a browser, PostgreSQL, docker-compose, strace.
 # Installs what is missing where it may (Debian, as root or with sudo that asks nothing);
 # `--left-out` names what is still missing. With CI=true, leaving anything out fails.
 
@@ -8,12 +8,15 @@ browser() { [ -x /usr/bin/chromium ] || command -v chromium >/dev/null; }
 driver() { [ "$(uname -s)" != Linux ] || PATH=$PATH:/sbin:/usr/sbin ldconfig -p | grep -q 'libatomic\.so\.1'; }
 database() { ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
 compose() { command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1; }
+# where there is none, the shop is killed at points named in Python, between its writes
+tracer() { [ "$(uname -s)" != Linux ] || command -v strace >/dev/null; }
 
 missing=""
 browser || missing="$missing chromium"
 driver || missing="$missing libatomic1"
 database || missing="$missing postgresql"
 compose || missing="$missing docker-compose"
+tracer || missing="$missing strace"
 [ -z "$missing" ] && exit 0
 
 if [ "$1" = "--left-out" ]; then

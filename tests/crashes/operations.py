@@ -1,0 +1,78 @@
+"""What the shop does when it is killed, and what sets it off."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import httpx2
+
+from tests.crashes.stage import PAST_ITS_TIME, Purchase
+
+Deed = Callable[[], httpx2.Response]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Something that the shop does. *prepare* brings a purchase just before it, and returns what
+    sets it off; a *job* is set off by the worker's clock, *ahead* of ours.
+    """
+
+    name: str
+    prepare: Callable[[Purchase], Deed | None]
+    job: str = ""
+    ahead: timedelta = timedelta()
+    pays: bool = False  # Stripe has the buyer's money
+
+
+def _checkout(purchase: Purchase) -> Deed:
+    fields = purchase.fields()
+    return lambda: purchase.buyer.post("/checkout", **fields)
+
+
+def _another_form(purchase: Purchase) -> Deed:
+    """The first payment page is closed, and another opened, in one click."""
+    purchase.order()
+    fields = purchase.fields(city="Norrtälje")
+    return lambda: purchase.buyer.post("/checkout", **fields)
+
+
+def _return(purchase: Purchase) -> Deed:
+    purchase.stage.pay(purchase.order())
+    path = purchase.return_path()
+    return lambda: purchase.buyer.get(path)
+
+
+def _webhook(purchase: Purchase) -> Deed:
+    session_id = purchase.order()
+    purchase.stage.pay(session_id)
+    return lambda: purchase.stage.tell(session_id)
+
+
+def _paid_unheard(purchase: Purchase) -> None:
+    purchase.stage.pay(purchase.order())
+
+
+def _unpaid(purchase: Purchase) -> None:
+    purchase.order()
+
+
+def _changed_cart(purchase: Purchase) -> None:
+    purchase.order()
+    purchase.buyer.post("/cart/lines", variant=str(purchase.variant_id), quantity="0")
+    purchase.buyer.add(purchase.variant_id)
+
+
+def _paid_and_known(purchase: Purchase) -> None:
+    _return(purchase)()
+
+
+OPERATIONS = [
+    Operation("checkout", _checkout),
+    Operation("another form", _another_form),
+    Operation("return", _return, pays=True),
+    Operation("webhook", _webhook, pays=True),
+    Operation("reconciler", _paid_unheard, job="reconciler", ahead=timedelta(minutes=3), pays=True),
+    Operation("expiry", _unpaid, job="reconciler", ahead=PAST_ITS_TIME),
+    Operation("changed cart", _changed_cart, job="changed carts"),
+    Operation("mail", _paid_and_known, job="mail", pays=True),
+]

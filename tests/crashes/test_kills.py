@@ -1,0 +1,89 @@
+"""The shop is killed with -9 wherever it writes, waits for the disk or sends: in a checkout, in
+hearing of a payment, in giving a hold back, in mailing. Started again, its books hold, nobody has
+paid twice, what was paid is sent, what was not is for sale again, and the buyer can go on.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.crashes import sabotage
+from tests.crashes.operations import OPERATIONS, Operation
+from tests.crashes.plays import Ending, play, rehearse
+from tests.crashes.stage import Stage
+from tests.support import on_both_databases
+
+SEED = 1
+SAMPLE = 2  # points of each operation on each database
+BEYOND = 12  # more points than in the rehearsal, at the most: a database page more, a query more
+
+every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda o: o.name)
+
+
+def test_no_write_is_left_out(can_trace: bool) -> None:
+    if not can_trace:
+        pytest.skip("strace cannot be used here: the shop is killed at named points only")
+
+
+@on_both_databases
+@every_operation
+def test_killed_here_and_there(operation: Operation, stage: Stage) -> None:
+    points = rehearse(stage, operation)
+    chance = random.Random(f"{SEED} {operation.name} {stage.sessions.engine.name}")
+    for point in chance.sample(points, SAMPLE):
+        play(stage, operation, point, chance.choice(list(Ending)), SEED)
+
+
+@pytest.mark.slow
+@on_both_databases
+@pytest.mark.parametrize("executioner", ["strace", "by name"], indirect=True)
+@pytest.mark.parametrize("ending", Ending)
+@every_operation
+def test_killed_at_every_point(
+    operation: Operation, ending: Ending, stage: Stage, record_property: Callable[..., None]
+) -> None:
+    rehearsed = rehearse(stage, operation)
+    died = [p for p in rehearsed if play(stage, operation, p, ending, SEED)]
+    for last in {(point.thread, point.call): point for point in rehearsed}.values():
+        for more in range(1, 1 + BEYOND):
+            point = replace(last, nth=last.nth + more)
+            if not play(stage, operation, point, ending, SEED):
+                break  # it was done before it came so far
+            died.append(point)
+    record_property("kills", len(died))
+    assert len(died) >= 0.9 * len(rehearsed)
+
+
+NAMED = {operation.name: operation for operation in OPERATIONS}
+BROKEN = [  # how, where it tells, and what is found
+    (sabotage.the_hold_comes_after_the_order, "checkout", "what is promised"),
+    (sabotage.the_address_goes_out_before_it_is_recorded, "checkout", "does not know"),
+    (sabotage.every_try_has_a_key_of_its_own, "checkout", "paid twice"),
+    (sabotage.the_pieces_leave_the_shelf_after_the_order_is_paid, "return", "left the shelf"),
+    (sabotage.the_event_counts_as_done_before_stripe_was_asked, "webhook", "counts as done"),
+    (sabotage.the_pieces_are_given_back_before_the_page_is_closed, "expiry", "held for nobody"),
+    (sabotage.the_mail_is_ticked_off_before_it_is_sent, "mail", "never was"),
+]
+
+
+@pytest.mark.parametrize(
+    "executioner", ["by name", pytest.param("strace", marks=pytest.mark.slow)], indirect=True
+)
+@pytest.mark.parametrize(
+    ("broken", "name", "found"), BROKEN, ids=[broken.__name__ for broken, *_ in BROKEN]
+)
+def test_a_shop_that_only_a_crash_shows_to_be_wrong_is_found_out(
+    broken: Callable[[], None], name: str, found: str, stage: Stage
+) -> None:
+    """The control: each of these goes well as long as nobody dies."""
+    operation = NAMED[name]
+    stage.sabotage = broken.__name__
+
+    def die_everywhere() -> None:
+        for point in rehearse(stage, operation):
+            play(stage, operation, point, Ending.COMES_BACK, SEED)
+
+    with pytest.raises(AssertionError, match=found):
+        die_everywhere()
