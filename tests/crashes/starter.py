@@ -64,8 +64,7 @@ def main() -> None:
 def _may_be_traced() -> None:
     """Let strace in, which is no parent of ours: some systems forbid that unasked."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG = 1
-PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0)
+        ctypes.CDLL(None).prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0)
 
 
 def _end_with_the_starter() -> None:
