@@ -16,6 +16,10 @@ class Ending(StrEnum):
     COMES_BACK = "comes back"  # the buyer, Stripe's event, the worker: once more
     STAYS_AWAY = "stays away"
     DIES_AGAIN = "dies again"  # in the second try, at some point; the third succeeds
+    IS_LEFT = "is left"  # as it fell: only looked at
+
+
+TO_THE_END = (Ending.COMES_BACK, Ending.STAYS_AWAY, Ending.DIES_AGAIN)
 
 
 def rehearse(stage: Stage, operation: Operation) -> list[Point]:
@@ -50,7 +54,7 @@ def _played(
         _die(purchase, operation, deed, again, chance)
     if ending is Ending.STAYS_AWAY:
         stay_away(purchase, operation, chance)
-    else:
+    elif ending is not Ending.IS_LEFT:
         come_back(purchase, operation, deed)
     return died
 

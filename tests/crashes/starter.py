@@ -37,6 +37,8 @@ class Program:
 
 def main() -> None:
     import psycopg  # noqa: F401 - imported once for all that are forked
+    import uvicorn.lifespan.on
+    import uvicorn.protocols.http.httptools_impl  # noqa: F401
     import uvloop  # noqa: F401
     from sqlalchemy.dialects import postgresql, sqlite  # noqa: F401
 
