@@ -1,7 +1,5 @@
 """Stripe's webhook: only what Stripe signed counts, once, and never before it is safely stored."""
 
-import hashlib
-import hmac
 import json
 import threading
 import time
@@ -27,48 +25,10 @@ from shop.payments.till import Till
 from shop.reports.verify import verify
 from shop.sandbox.stand_in.server import StandInServer
 from shop.stock.models import StockLevel
-from tests.payments.tools import order_one, the_attempt
+from tests.payments.tools import deliver, event, order_one, signature, the_attempt
 from tests.support import NOON, Buyer, Shelf, on_both_databases
 
 DELIVERIES = 50
-
-
-def event(
-    session_id: str = "cs_test_unknown",
-    *,
-    id: str = "evt_1",  # noqa: A002 - Stripe's own name
-    type: str = "checkout.session.completed",  # noqa: A002 - Stripe's own name
-    **changes: Any,
-) -> bytes:
-    body = {
-        "id": id,
-        "object": "event",
-        "api_version": "2026-10-28.endive",
-        "created": int(time.time()),
-        "livemode": False,
-        "pending_webhooks": 1,
-        "request": {"id": None, "idempotency_key": None},
-        "type": type,
-        "data": {"object": {"id": session_id, "object": "checkout.session"}},
-    }
-    return json.dumps(body | changes).encode()
-
-
-def signature(body: bytes, secret: str, at: float | None = None, scheme: str = "v1") -> str:
-    moment = int(time.time() if at is None else at)
-    digest = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
-    return f"t={moment},{scheme}={digest}"
-
-
-def deliver(shop: Config, body: bytes, **how: Any) -> httpx2.Response:
-    secret = how.pop("secret", shop.stripe_webhook_secrets[0])
-    signed = how.pop("signed", None)
-    return httpx2.post(
-        f"{shop.base_url}/webhooks/stripe",
-        content=how.pop("sent", body),
-        headers={"stripe-signature": signature(body, secret, **how) if signed is None else signed},
-        timeout=30,
-    )
 
 
 def kept(sessions: Sessions) -> list[tuple[str, bool, str | None]]:

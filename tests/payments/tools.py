@@ -1,10 +1,17 @@
 """What the tests of payments ask of a shop and its database."""
 
+import hashlib
+import hmac
+import json
 import threading
+import time
 from collections.abc import Callable
+from typing import Any
 
+import httpx2
 from sqlalchemy import select, update
 
+from shop.config import Config
 from shop.kit.db import Sessions
 from shop.orders.models import Order, OrderEntry
 from shop.payments.models import PaymentAttempt
@@ -53,6 +60,47 @@ def state(sessions: Sessions, variant_id: int) -> tuple[str, str, int, int]:
     """Return the last order's status, its attempt's, and what is on hand and reserved."""
     orders, on_hand, reserved = stand(sessions, variant_id)
     return *orders[-1], on_hand, reserved
+
+
+# --- webhooks -------------------------------------------------------------------------------------
+
+
+def event(
+    session_id: str = "cs_test_unknown",
+    *,
+    id: str = "evt_1",  # noqa: A002 - Stripe's own name
+    type: str = "checkout.session.completed",  # noqa: A002 - Stripe's own name
+    **changes: Any,
+) -> bytes:
+    body = {
+        "id": id,
+        "object": "event",
+        "api_version": "2026-10-28.endive",
+        "created": int(time.time()),
+        "livemode": False,
+        "pending_webhooks": 1,
+        "request": {"id": None, "idempotency_key": None},
+        "type": type,
+        "data": {"object": {"id": session_id, "object": "checkout.session"}},
+    }
+    return json.dumps(body | changes).encode()
+
+
+def signature(body: bytes, secret: str, at: float | None = None, scheme: str = "v1") -> str:
+    moment = int(time.time() if at is None else at)
+    digest = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={moment},{scheme}={digest}"
+
+
+def deliver(shop: Config, body: bytes, **how: Any) -> httpx2.Response:
+    secret = how.pop("secret", shop.stripe_webhook_secrets[0])
+    signed = how.pop("signed", None)
+    return httpx2.post(
+        f"{shop.base_url}/webhooks/stripe",
+        content=how.pop("sent", body),
+        headers={"stripe-signature": signature(body, secret, **how) if signed is None else signed},
+        timeout=30,
+    )
 
 
 def give_up_by_hand(sessions: Sessions, variant_id: int) -> None:
