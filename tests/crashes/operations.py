@@ -1,13 +1,16 @@
 """What the shop does when it is killed, and what sets it off."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 
 import httpx2
 
+from shop.kit.db import sqlite_module
 from tests.crashes.stage import PAST_ITS_TIME, Purchase
 
+FULL_LOG = 1000  # pages, at which SQLite empties its log
 Deed = Callable[[], httpx2.Response]
 
 
@@ -22,11 +25,23 @@ class Operation:
     job: str = ""
     ahead: timedelta = timedelta()
     pays: bool = False  # Stripe has the buyer's money
+    databases: tuple[str, ...] = ("sqlite", "postgresql")
 
 
 def _checkout(purchase: Purchase) -> Deed:
     fields = purchase.fields()
     return lambda: purchase.buyer.post("/checkout", **fields)
+
+
+def _checkout_over_a_full_log(purchase: Purchase) -> Deed:
+    """The commit is the one that brings SQLite's log over into the database."""
+    deed = _checkout(purchase)
+    with closing(sqlite_module().connect(purchase.stage.database, isolation_level=None)) as filling:
+        filling.execute("PRAGMA wal_autocheckpoint=0")
+        filling.execute("PRAGMA synchronous=OFF")
+        for number in range(FULL_LOG):
+            filling.execute(f"PRAGMA user_version={number}")
+        return deed
 
 
 def _another_form(purchase: Purchase) -> Deed:
@@ -69,6 +84,7 @@ def _paid_and_known(purchase: Purchase) -> None:
 OPERATIONS = [
     Operation("checkout", _checkout),
     Operation("another form", _another_form),
+    Operation("full log", _checkout_over_a_full_log, databases=("sqlite",)),
     Operation("return", _return, pays=True),
     Operation("webhook", _webhook, pays=True),
     Operation("reconciler", _paid_unheard, job="reconciler", ahead=timedelta(minutes=3), pays=True),

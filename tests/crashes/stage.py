@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx2
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 
 from shop.config import Config
 from shop.kit.clock import system_clock
@@ -72,6 +72,10 @@ class Stage:
             "SHOP_STRIPE_WEBHOOK_SECRET": config.stripe_webhook_secrets[0],
             "SHOP_STRIPE_API_BASE": config.stripe_api_base,
         }
+
+    @property
+    def database(self) -> str:
+        return str(make_url(self.config.database_url).database)
 
     def open(self) -> Victim:
         """Return the web process, started anew if it was killed."""

@@ -13,13 +13,26 @@ from tests.crashes import sabotage
 from tests.crashes.operations import OPERATIONS, Operation
 from tests.crashes.plays import TO_THE_END, Ending, play, rehearse
 from tests.crashes.stage import Stage
-from tests.support import on_both_databases
 
 SEED = 1
 SAMPLE = 2  # points of each operation on each database
 BEYOND = 12  # more points than in the rehearsal, at the most: a database page more, a query more
 
-every_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda o: o.name)
+every_operation = pytest.mark.parametrize(
+    ("operation", "db_url"),
+    [
+        pytest.param(
+            operation,
+            database,
+            marks=[pytest.mark.postgresql] if database == "postgresql" else [],
+            id=f"{operation.name}-{database}",
+        )
+        for operation in OPERATIONS
+        for database in operation.databases
+    ],
+    indirect=["db_url"],
+)
+WAYS = [*(("strace", ending) for ending in TO_THE_END), ("by name", Ending.COMES_BACK)]
 
 
 def test_no_write_is_left_out(can_trace: bool) -> None:
@@ -27,7 +40,6 @@ def test_no_write_is_left_out(can_trace: bool) -> None:
         pytest.skip("strace cannot be used here: the shop is killed at named points only")
 
 
-@on_both_databases
 @every_operation
 def test_killed_here_and_there(operation: Operation, stage: Stage) -> None:
     points = rehearse(stage, operation)
@@ -37,9 +49,7 @@ def test_killed_here_and_there(operation: Operation, stage: Stage) -> None:
 
 
 @pytest.mark.slow
-@on_both_databases
-@pytest.mark.parametrize("executioner", ["strace", "by name"], indirect=True)
-@pytest.mark.parametrize("ending", TO_THE_END)
+@pytest.mark.parametrize(("executioner", "ending"), WAYS, indirect=["executioner"])
 @every_operation
 def test_killed_at_every_point(
     operation: Operation, ending: Ending, stage: Stage, record_property: Callable[..., None]
