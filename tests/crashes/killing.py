@@ -109,7 +109,7 @@ class Victim:
         """Return the threads that are worth a kill: the event loop's, and those that do the work.
         A worker does its one job in its first thread.
         """
-        if self.program.job:
+        if self.program.worker:
             return {"work": [self.pid]}
         others = sorted(int(task.name) for task in Path(f"/proc/{self.pid}/task").iterdir())
         others.remove(self.pid)

@@ -70,6 +70,8 @@ def _die(
     victim, act = _on_stage(purchase, operation, deed)
     if chance.random() < 0.5:
         stage.leave_alone()
+    elif deed is not None:
+        stage.employ()
     died = stage.executioner.kill(victim, act, point)
     _look(purchase, victim)
     return died

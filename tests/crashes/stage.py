@@ -55,6 +55,7 @@ class Stage:
     folder: Path
     sabotage: str = ""
     web: Victim | None = None
+    employed: Victim | None = None
     played: int = 0
 
     # -- programs ------------------------------------------------------------------------------
@@ -86,15 +87,23 @@ class Stage:
             self.web.wait_until_served()
         return self.web
 
+    def employ(self) -> None:
+        """Let a worker do all its work beside, as it always does."""
+        if self.employed is None or not self.employed.alive:
+            self.employed = self.starter.start(Program(self.environ, worker=True))
+
     def leave_alone(self) -> None:
-        """Close what we have open of the database: who starts next finds it as the dead left it."""
+        """Let nobody else have the database open: who starts next finds it as the dead left it."""
+        if self.employed is not None:
+            self.employed.kill()
         self.sessions.engine.dispose()
         self.office.sessions.engine.dispose()
         self.office.reads.engine.dispose()
 
     def close(self) -> None:
-        if self.web is not None:
-            self.web.kill()
+        for program in (self.web, self.employed):
+            if program is not None:
+                program.kill()
 
     def worker(self, job: str, ahead: timedelta) -> tuple[Victim, Act]:
         """Start a worker that waits; return it and what makes it do its job, once."""
@@ -103,6 +112,7 @@ class Stage:
         os.mkfifo(gate)
         program = Program(
             self.environ,
+            worker=True,
             job=job,
             ahead=ahead.total_seconds(),
             gate=str(gate),

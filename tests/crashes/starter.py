@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,10 +24,11 @@ PR_SET_PTRACER, PR_SET_PTRACER_ANY = 0x59616D61, -1
 
 @dataclass(frozen=True)
 class Program:
-    """What to start: the web process on *port*, or one round of the worker's *job*."""
+    """What to start: the web process on *port*, the worker, or one round of the worker's *job*."""
 
     environ: dict[str, str]
     port: int = 0
+    worker: bool = False
     job: str = ""
     ahead: float = 0  # seconds by which the worker's clock is ahead
     gate: str = ""  # a FIFO to wait at: until then nothing happens
@@ -91,7 +93,9 @@ def _become(program: Program) -> None:
         if program.tally:
             importlib.import_module("tests.crashes.named_points").install(Path(program.tally))
         if program.job:
-            _work(program)
+            _do_one_job(program)
+        elif program.worker:
+            _work()
         else:
             _serve(program)
         code = 0
@@ -122,15 +126,19 @@ def _serve(program: Program) -> None:
         uvicorn.Server(config).run(sockets=[listening])
 
 
-def _work(program: Program) -> None:
-    """Do what `shop worker` does, but one job alone, and once: its calls can be counted."""
-    import threading
-
-    from shop import worker
+def _work() -> None:
     from shop.config import read_config
+    from shop.worker import run_worker
+
+    run_worker(read_config(os.environ), threading.Event())
+
+
+def _do_one_job(program: Program) -> None:
+    """Do what the worker does, but one job alone, and once: its calls can be counted."""
+    from shop import worker
     from shop.kit.jobs import Job
 
-    def one_round(jobs: list[Job], stop: threading.Event) -> None:
+    def one_round(jobs: list[Job], _stop: threading.Event) -> None:
         [job] = [job for job in jobs if job.name == program.job]
         Path(program.gate).read_text(encoding="utf-8")
         job.work()
@@ -138,7 +146,7 @@ def _work(program: Program) -> None:
     ahead = timedelta(seconds=program.ahead)
     setattr(worker, "system_clock", lambda: system_clock() + ahead)  # noqa: B010 - not ours to set
     setattr(worker, "run_jobs", one_round)  # noqa: B010
-    worker.run_worker(read_config(os.environ), threading.Event())
+    _work()
 
 
 if __name__ == "__main__":
