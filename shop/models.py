@@ -1,6 +1,7 @@
 """Every room's tables: Alembic and the tests start here."""
 
 from shop.catalogue import models as catalogue
+from shop.discounts import models as discounts
 from shop.kit.db import Base
 from shop.mail import models as mail
 from shop.orders import models as orders
@@ -15,6 +16,7 @@ from shop.withdrawals import models as withdrawals
 __all__ = [
     "Base",
     "catalogue",
+    "discounts",
     "mail",
     "orders",
     "owner",

@@ -218,9 +218,9 @@ REFUSED: dict[str, Deed] = {
     "more VAT than money": "UPDATE orders SET vat_amount = 28101",
     "VAT below nothing": "UPDATE orders SET vat_amount = -1",
     "two live attempts of one order": ("payment_attempts", ATTEMPT | {"id": "b"}),
-    "a paid attempt beside a live one": (
+    "two paid attempts of one order": (
         "payment_attempts",
-        ATTEMPT | {"id": "b", "status": "paid"},
+        ATTEMPT | {"id": "b", "order_id": 2, "status": "paid"},
     ),
     "one session for two attempts": (
         "payment_attempts",

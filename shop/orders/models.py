@@ -1,7 +1,7 @@
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import CheckConstraint, Index, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shop.kit.db import Base, one_of, reference
@@ -24,7 +24,8 @@ NEXT: dict[Status, frozenset[Status]] = {
     Status.PAID: frozenset({Status.SHIPPED, Status.REFUNDED}),
     Status.SHIPPED: frozenset({Status.DELIVERED, Status.REFUNDED, Status.PAID}),
     Status.DELIVERED: frozenset({Status.REFUNDED}),
-    Status.REFUNDED: frozenset(),
+    # back to where it was, when the money came back from the bank
+    Status.REFUNDED: frozenset({Status.PAID, Status.SHIPPED, Status.DELIVERED}),
     # only when the pieces could be reserved once more, for money that came late
     Status.EXPIRED: frozenset({Status.PAID}),
     Status.CANCELLED: frozenset({Status.PAID}),
@@ -49,6 +50,10 @@ class Order(Base):
             sqlite_where=text("status = 'pending'"),
             postgresql_where=text("status = 'pending'"),
         ),
+        CheckConstraint(
+            "discount_amount >= 0 AND discount_amount <= subtotal_amount",
+            name="discount_within_subtotal",
+        ),
         Index("ix_orders_cart_id", "cart_id"),
         Index("ix_orders_status_placed_at", "status", "placed_at"),
     )
@@ -57,8 +62,12 @@ class Order(Base):
     number: Mapped[int] = mapped_column(unique=True)  # from 1001; gaps are allowed
     status: Mapped[str] = mapped_column(default=Status.PENDING)
     review: Mapped[str | None]  # why a person must look before anything is packed
+    # the buyer's bank questions the payment
+    disputed: Mapped[bool] = mapped_column(default=False, server_default=false())
     locale: Mapped[str]
     cart_id: Mapped[str]
+    # from which network; kept only while it is unpaid
+    placed_from: Mapped[str] = mapped_column(default="", server_default=text("''"))
     placed_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]
 
@@ -75,6 +84,7 @@ class Order(Base):
 
     currency: Mapped[str]
     subtotal_amount: Mapped[int]
+    discount_code: Mapped[str] = mapped_column(default="", server_default=text("''"))
     discount_amount: Mapped[int] = mapped_column(default=0)
     shipping_amount: Mapped[int]
     shipping_vat_amount: Mapped[int]
@@ -116,6 +126,10 @@ class OrderLine(Base):
     __table_args__ = (
         CheckConstraint("quantity > 0", name="quantity_positive"),
         CheckConstraint("price_amount > 0", name="price_positive"),
+        CheckConstraint(
+            "discount_amount >= 0 AND discount_amount <= price_amount * quantity",
+            name="discount_within_line",
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -128,6 +142,8 @@ class OrderLine(Base):
     photo_hash: Mapped[str | None]
     currency: Mapped[str]
     price_amount: Mapped[int]
+    # the line's share of the order's
+    discount_amount: Mapped[int] = mapped_column(default=0, server_default="0")
     vat_rate_bp: Mapped[int]
     vat_amount: Mapped[int]
 

@@ -29,6 +29,8 @@ class Preferences:
     vat_registered: bool = True
     dispatch_days: int = 2  # working days until what lies on the shelf is sent
     mail_per_order: bool = True
+    holds_per_email: int = 3  # unpaid orders at a time, so that nobody can hold the whole shelf
+    holds_per_network: int = 20  # an IPv4 address, or an IPv6 /64
     sender: str = ""  # the From address; empty means the shop's own e-mail
 
     @property
