@@ -270,7 +270,7 @@ def test_what_must_never_be_the_database_refuses_too(sessions: Sessions, shelf: 
             ("orders", ORDER),
             ("orders", ORDER | {"number": 900, "cart_id": "e", "status": "expired"}),
             ("payment_attempts", ATTEMPT | {"id": "a", "session_id": "cs_1"}),
-            ("payment_attempts", ATTEMPT | {"id": "y", "order_id": 2, "status": "expired"}),
+            ("payment_attempts", ATTEMPT | {"id": "y", "order_id": 2, "status": "paid"}),
             ("order_lines", LINE),
             ("outbox", MAIL | {"message_id": "a"}),
             ("provider_events", EVENT),

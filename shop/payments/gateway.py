@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, TypeVar
 
 import stripe
@@ -41,6 +41,13 @@ EVENTS: tuple[
         "checkout.session.async_payment_succeeded",
         "checkout.session.async_payment_failed",
         "checkout.session.expired",
+        "charge.refunded",
+        "refund.created",
+        "refund.updated",
+        "refund.failed",
+        "charge.dispute.created",
+        "charge.dispute.updated",
+        "charge.dispute.closed",
     ],
     ...,
 ] = (
@@ -48,6 +55,13 @@ EVENTS: tuple[
     "checkout.session.async_payment_succeeded",
     "checkout.session.async_payment_failed",
     "checkout.session.expired",
+    "charge.refunded",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
 )
 
 
@@ -71,11 +85,54 @@ class CheckoutSession:
 
 
 @dataclass(frozen=True)
+class StripeRefund:
+    """A refund as Stripe has it. The amount is in minor units."""
+
+    id: str
+    status: str  # pending, requires_action, succeeded, failed, canceled
+    amount: int
+    currency: str  # upper case
+    token: str  # ours, if the shop has asked for it; otherwise empty
+    failure: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class StripeDispute:
+    """A dispute as Stripe has it. The amount is in minor units."""
+
+    id: str
+    status: str
+    reason: str
+    amount: int
+    currency: str  # upper case
+    payment_intent_id: str
+    respond_by: datetime | None
+    opened_at: datetime
+
+
+@dataclass(frozen=True)
+class BalanceTransaction:
+    """A movement of the money at Stripe. Amounts are minor units; what comes in is positive."""
+
+    id: str
+    category: str  # Stripe's reporting category
+    amount: int  # before the fee
+    fee: int
+    currency: str  # upper case
+    source_id: str
+    at: datetime
+    available_at: datetime
+
+
+@dataclass(frozen=True)
 class Event:
     id: str
     type: str
     object_id: str
     livemode: bool
+    payment_intent_id: str = ""  # whose refund or dispute it is about
+    payload: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,6 +152,14 @@ class PaymentGateway(Protocol):
     def retrieve_session(self, session_id: str) -> CheckoutSession: ...
     def expire_session(self, session_id: str) -> CheckoutSession: ...
     def sessions_since(self, at: datetime) -> Iterator[CheckoutSession]: ...
+    def create_refund(self, request: Mapping[str, Any], key: str) -> StripeRefund: ...
+    def refunds_of(self, payment_intent_id: str) -> list[StripeRefund]: ...
+    def disputes_of(self, payment_intent_id: str) -> list[StripeDispute]: ...
+    def disputes_since(self, at: datetime) -> list[StripeDispute]: ...
+    def refunded_since(self, at: datetime) -> set[str]: ...
+    def events_since(self, at: datetime) -> list[Event]: ...
+    def balance_transactions_since(self, at: datetime) -> list[BalanceTransaction]: ...
+    def balance(self) -> dict[str, int]: ...
     def read_event(self, payload: bytes, signature: str) -> Event: ...
     def webhook_endpoints(self) -> list[WebhookEndpoint]: ...
 
@@ -141,7 +206,7 @@ class StripeGateway:
     def sessions_since(self, at: datetime) -> Iterator[CheckoutSession]:
         """Yield the sessions created from *at* on, newest first."""
         with _errors_in_our_words():
-            found = self._sessions.list({"created": {"gte": int(at.timestamp())}, "limit": 100})
+            found = self._sessions.list({"created": {"gte": _seconds(at)}, "limit": 100})
             for session in found.auto_paging_iter():
                 yield _read_session(session)
 
@@ -154,9 +219,95 @@ class StripeGateway:
                 )
             except (stripe.SignatureVerificationError, ValueError):
                 continue
-            object_id = getattr(event.data.object, "id", "")  # a balance, say, has none
-            return Event(event.id, event.type, object_id, event.livemode)
+            return _read_event(event, payload.decode())
         raise InvalidSignature
+
+    def create_refund(self, request: Mapping[str, Any], key: str) -> StripeRefund:
+        """Give money back. The same *request* and *key* give the same refund again."""
+        return self._repeated(
+            lambda: _read_refund(
+                self._client.v1.refunds.create(request, {"idempotency_key": key})  # type: ignore[arg-type]
+            )
+        )
+
+    def refunds_of(self, payment_intent_id: str) -> list[StripeRefund]:
+        """Return every refund of a payment, whoever made it, oldest first."""
+        refunds = self._client.v1.refunds
+        return self._repeated(
+            lambda: [
+                _read_refund(found)
+                for found in refunds.list(
+                    {"payment_intent": payment_intent_id, "limit": 100}
+                ).auto_paging_iter()
+            ]
+        )[::-1]
+
+    def refunded_since(self, at: datetime) -> set[str]:
+        """Return the payments of which something was given back from *at* on."""
+        refunds = self._client.v1.refunds
+        return self._repeated(
+            lambda: {
+                _id_of(found.payment_intent)
+                for found in refunds.list(
+                    {"created": {"gte": _seconds(at)}, "limit": 100}
+                ).auto_paging_iter()
+            }
+        )
+
+    def disputes_of(self, payment_intent_id: str) -> list[StripeDispute]:
+        disputes = self._client.v1.disputes
+        return self._repeated(
+            lambda: [
+                _read_dispute(found)
+                for found in disputes.list(
+                    {"payment_intent": payment_intent_id, "limit": 100}
+                ).auto_paging_iter()
+            ]
+        )
+
+    def disputes_since(self, at: datetime) -> list[StripeDispute]:
+        disputes = self._client.v1.disputes
+        return self._repeated(
+            lambda: [
+                _read_dispute(found)
+                for found in disputes.list(
+                    {"created": {"gte": _seconds(at)}, "limit": 100}
+                ).auto_paging_iter()
+            ]
+        )
+
+    def events_since(self, at: datetime) -> list[Event]:
+        """Return the events of our kinds from *at* on, oldest first; Stripe keeps 30 days."""
+        events = self._client.v1.events
+        return self._repeated(
+            lambda: [
+                _read_event(found, str(found))
+                for found in events.list(
+                    {"created": {"gte": _seconds(at)}, "types": [*EVENTS], "limit": 100}
+                ).auto_paging_iter()
+            ]
+        )[::-1]
+
+    def balance_transactions_since(self, at: datetime) -> list[BalanceTransaction]:
+        """Return the movements of money from *at* on, oldest first."""
+        moved = self._client.v1.balance_transactions
+        return self._repeated(
+            lambda: [
+                _read_transaction(found)
+                for found in moved.list(
+                    {"created": {"gte": _seconds(at)}, "limit": 100}
+                ).auto_paging_iter()
+            ]
+        )[::-1]
+
+    def balance(self) -> dict[str, int]:
+        """Return what lies at Stripe, to be paid out now or later, by currency."""
+        found: Any = self._repeated(self._client.v1.balance.retrieve)
+        sums: dict[str, int] = {}
+        for part in [*found.available, *found.pending]:
+            currency = part.currency.upper()
+            sums[currency] = sums.get(currency, 0) + part.amount
+        return sums
 
     def webhook_endpoints(self) -> list[WebhookEndpoint]:
         """Return where Stripe sends this account's events."""
@@ -224,6 +375,71 @@ def _errors_in_our_words() -> Iterator[None]:
 def _without_names(error: stripe.StripeError) -> str:
     """Return what went wrong in one line that can stand in a log."""
     return " ".join(NAMES.sub("…", str(error)).split())
+
+
+def _seconds(at: datetime) -> int:
+    return int(at.timestamp())
+
+
+def _moment(timestamp: int) -> datetime:
+    return datetime.fromtimestamp(timestamp, UTC)
+
+
+def _id_of(found: Any) -> str:
+    """Return the id of what Stripe names by its id, or shows in full; "" for nothing."""
+    return found if isinstance(found, str) else getattr(found, "id", "")
+
+
+def _read_event(event: Any, payload: str) -> Event:
+    about = event.data.object
+    return Event(
+        id=event.id,
+        type=event.type,
+        object_id=getattr(about, "id", ""),  # a balance, say, has none
+        livemode=event.livemode,
+        payment_intent_id=_id_of(getattr(about, "payment_intent", None)),
+        payload=payload,
+    )
+
+
+def _read_refund(refund: stripe.Refund) -> StripeRefund:
+    metadata = refund.metadata.to_dict() if refund.metadata else {}
+    return StripeRefund(
+        id=refund.id,
+        status=refund.status or "pending",
+        amount=refund.amount,
+        currency=refund.currency.upper(),
+        token=metadata.get("refund_id", ""),
+        failure=getattr(refund, "failure_reason", None) or "",
+        created_at=_moment(refund.created),
+    )
+
+
+def _read_dispute(dispute: stripe.Dispute) -> StripeDispute:
+    due = dispute.evidence_details.due_by
+    return StripeDispute(
+        id=dispute.id,
+        status=dispute.status,
+        reason=dispute.reason,
+        amount=dispute.amount,
+        currency=dispute.currency.upper(),
+        payment_intent_id=_id_of(dispute.payment_intent),
+        respond_by=_moment(due) if due else None,
+        opened_at=_moment(dispute.created),
+    )
+
+
+def _read_transaction(moved: stripe.BalanceTransaction) -> BalanceTransaction:
+    return BalanceTransaction(
+        id=moved.id,
+        category=moved.reporting_category,
+        amount=moved.amount,
+        fee=moved.fee,
+        currency=moved.currency.upper(),
+        source_id=_id_of(moved.source),
+        at=_moment(moved.created),
+        available_at=_moment(moved.available_on),
+    )
 
 
 def _read_session(session: stripe.checkout.Session) -> CheckoutSession:
