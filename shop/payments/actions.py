@@ -146,15 +146,20 @@ def apply_session(
 
 
 def close_attempt(
-    db: Session, attempt: PaymentAttempt, *, to: Status = Status.EXPIRED, now: datetime
+    db: Session,
+    attempt: PaymentAttempt,
+    *,
+    since: Sequence[Status] = LIVE,
+    to: Status = Status.EXPIRED,
+    now: datetime,
 ) -> bool:
     """Give the stock back: Stripe has confirmed that nobody can pay this any more. Say whether it
-    was us.
+    was us; it is not if the attempt is in none of the states *since* which that is known.
     """
     closed = _update(
         db,
         PaymentAttempt.id == attempt.id,
-        PaymentAttempt.status.in_(LIVE),
+        PaymentAttempt.status.in_(since),
         status=to,
         url=None,
     )

@@ -86,9 +86,10 @@ def _adopt(till: Till, attempt: PaymentAttempt, problem: PaymentError) -> str | 
         if session.attempt_id == attempt.id:
             return _record(till, attempt, session)
     with till.sessions.begin() as db:
-        record_trouble(db, attempt.id, str(problem))
-        close_attempt(db, attempt, now=till.now())
-    return None
+        # Not if it was made and written down since we looked: that page can be paid.
+        if close_attempt(db, attempt, since=(Status.CREATING,), now=till.now()):
+            record_trouble(db, attempt.id, str(problem))
+    return _read(till, attempt.id).url
 
 
 def _give_up(till: Till, attempt: PaymentAttempt, unknown: NoSuchSession) -> None:

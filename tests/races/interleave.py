@@ -9,6 +9,7 @@ not at all. So a test says which it expects, and a rival that does otherwise fai
 """
 
 import functools
+import itertools
 import pkgutil
 import threading
 from collections.abc import Callable
@@ -29,15 +30,17 @@ class NotAsPlanned(AssertionError):
 class Rival:
     """What somebody else does in the middle of it, and what came of that."""
 
-    def __init__(self, work: Callable[[], Any], *, waits: bool) -> None:
+    def __init__(self, work: Callable[[], Any], *, waits: bool, nth: int) -> None:
         self._work, self._waits = work, waits
-        self._let_in = threading.Lock()  # held for good by the first who comes
+        self._comes, self._nth = itertools.count(1), nth
+        self._let_in = False
         self._done: Future[Any] = Future()
 
     def go(self) -> None:
-        """Work until done, or waiting; once, whoever calls."""
-        if not self._let_in.acquire(blocking=False):
+        """Work until done, or waiting; once, when the *nth* comes by."""
+        if next(self._comes) != self._nth:
             return
+        self._let_in = True
         threading.Thread(target=self._run, name="rival", daemon=True).start()
         came_back = bool(wait_for([self._done], A_WHILE if self._waits else LIMIT).done)
         if came_back is self._waits:
@@ -51,7 +54,7 @@ class Rival:
 
     def result(self) -> Any:
         """Return what the rival's work returned, or raise what it raised."""
-        if not self._let_in.locked():
+        if not self._let_in:
             raise NotAsPlanned("nobody came to the point where the rival was to be let in")
         return self._done.result(LIMIT)
 
@@ -63,11 +66,13 @@ def let_in(
     *,
     after: bool = False,
     waits: bool = False,
+    nth: int = 1,
 ) -> Rival:
-    """Let *work* be done by another when somebody first comes to *point*: before its body, or
-    *after* it. *waits*: it is expected to wait for the first one, who goes on meanwhile.
+    """Let *work* be done by another when somebody first (or for the *nth* time) comes to *point*:
+    before its body, or *after* it. *waits*: it is expected to wait for the one who came, who goes
+    on meanwhile.
     """
-    original, rival = pkgutil.resolve_name(point), Rival(work, waits=waits)
+    original, rival = pkgutil.resolve_name(point), Rival(work, waits=waits, nth=nth)
 
     @functools.wraps(original)
     def interrupted(*given: Any, **named: Any) -> Any:

@@ -45,6 +45,13 @@ def test_a_rival_works_once_at_the_point(
     assert said == [*order, "second"]
 
 
+def test_a_rival_can_let_some_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_in(monkeypatch, HERE, rival, nth=2)
+    for word in ("one", "two", "three"):
+        here(word)
+    assert said == ["one", "rival", "two", "three"]
+
+
 def test_a_rival_that_waits_goes_on_when_the_first_has_let_go(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

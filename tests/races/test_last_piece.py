@@ -16,7 +16,7 @@ from shop.reports.verify import verify
 from shop.sandbox.stand_in.server import StandInServer
 from shop.stock.models import StockLevel
 from tests.races.crowd import Outcome, race, two_processes
-from tests.races.unguarded import drop_the_checks
+from tests.races.without import drop_the_checks
 from tests.support import ANNA, Buyer, Shelf, on_both_databases
 
 BUYERS = 200

@@ -1,0 +1,218 @@
+"""The guards, taken out one by one: what a control of a pair does without.
+
+Each function takes out one thing and leaves everything else as it is.
+"""
+
+import secrets
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from unittest.mock import ANY
+
+import pytest
+from sqlalchemy import bindparam, select, text, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.selectable import GenerativeSelect
+from starlette.requests import Request
+
+from shop.cart.cookie import Cart
+from shop.cart.queries import shown_cart
+from shop.checkout import actions as checkout
+from shop.checkout import pages
+from shop.checkout.actions import Choice
+from shop.kit.db import Sessions, UTCDateTime, is_sqlite
+from shop.mail import actions as mail
+from shop.mail.models import Message
+from shop.orders import actions as orders
+from shop.orders.models import Order
+from shop.orders.queries import held_by_cart
+from shop.payments import actions as payments
+from shop.payments import inbox
+from shop.payments.errors import PaymentRefused
+from shop.payments.gateway import CheckoutSession, StripeGateway
+from shop.payments.models import PaymentAttempt
+from shop.stock.models import StockLevel
+
+Patch = pytest.MonkeyPatch
+
+
+def attempt_guard(patch: Patch, **change: object) -> None:
+    """Let an attempt make the move to *change* from any state, not only from the right ones."""
+    guarded = payments._update
+
+    def unguarded(db: Session, which: Any, *guards: Any, **values: object) -> bool:
+        is_it = change.items() <= values.items()
+        return guarded(db, which, *(() if is_it else guards), **values)
+
+    patch.setattr(payments, "_update", unguarded)
+
+
+def order_guard(patch: Patch, module: str, to: str) -> None:
+    """Let an order become *to* whatever it is, as far as *module* is asked."""
+    guarded = orders.move
+
+    def unguarded(db: Session, order_id: int, since: Any, end: Any, **values: object) -> bool:
+        if end != to:
+            return guarded(db, order_id, since, end, **values)
+        db.execute(
+            update(Order)
+            .where(Order.id == order_id)
+            .values(status=end, **values)
+            .execution_options(synchronize_session=False)
+        )
+        return True
+
+    patch.setattr(f"shop.{module}.move", unguarded)
+
+
+def stock_guard(patch: Patch) -> None:
+    """Change stock whatever there is; `drop_the_checks` keeps the database from looking."""
+
+    def unguarded(db: Session, variant_id: int, guard: object, **values: Any) -> bool:
+        del guard
+        result = db.execute(
+            update(StockLevel)
+            .where(StockLevel.variant_id == variant_id)
+            .values(**values)
+            .execution_options(synchronize_session=False)
+        )
+        assert isinstance(result, CursorResult)
+        return result.rowcount == 1
+
+    patch.setattr("shop.stock.actions._change", unguarded)
+
+
+def drop_the_checks(sessions: Sessions) -> None:
+    """Take from the database what it knows about stock itself, or it would refuse to oversell."""
+    with sessions.begin() as db:
+        if not is_sqlite(str(sessions.engine.url)):
+            for name in ("reserved_on_hand", "reserved_not_negative"):
+                db.execute(text(f"ALTER TABLE stock_levels DROP CONSTRAINT ck_stock_levels_{name}"))
+            return
+        db.execute(text("ALTER TABLE stock_levels RENAME TO guarded"))
+        db.execute(
+            text(
+                "CREATE TABLE stock_levels (variant_id INTEGER PRIMARY KEY,"
+                " on_hand INTEGER NOT NULL, reserved INTEGER NOT NULL)"
+            )
+        )
+        db.execute(text("INSERT INTO stock_levels SELECT * FROM guarded"))
+        db.execute(text("DROP TABLE guarded"))
+
+
+def second_look(patch: Patch) -> None:
+    """Look at the shelf before the order's transaction, and not again inside it."""
+    looked, place = threading.local(), pages._place
+
+    def look_and_place(request: Request, cart: Cart, *rest: Any) -> Any:
+        with request.state.reads.begin() as db:
+            looked.cart = shown_cart(db, cart, held_by_cart(db, cart.id))
+        return place(request, cart, *rest)
+
+    patch.setattr(pages, "_place", look_and_place)
+    patch.setattr(checkout, "shown_cart", lambda *_: looked.cart)
+
+
+def consent(patch: Patch) -> None:
+    """Charge what it costs, whatever was shown."""
+    delivery: Any = checkout._delivery
+
+    def agreed(*given: Any) -> Any:
+        anything = {"shown_subtotal": ANY, "shown_shipping": ANY}
+        return delivery(*(replace(g, **anything) if isinstance(g, Choice) else g for g in given))
+
+    patch.setattr(checkout, "_delivery", agreed)
+
+
+def bought_carts(patch: Patch) -> None:
+    """Let a cart be ordered again that was ordered and paid."""
+    patch.setattr(checkout, "cart_is_bought", lambda *_: False)
+
+
+def order_of_rows(patch: Patch) -> None:
+    """Take rows in the order in which the cart names them."""
+    patch.setattr("shop.stock.actions.sorted", list, raising=False)
+
+
+def mails_told_once(patch: Patch) -> None:
+    """Let nothing be undone because its mail is queued already."""
+    queue = mail.queue
+
+    def queue_unless(db: Session, kind: str, subject_id: int, **rest: Any) -> None:
+        there = select(Message.id).where(Message.kind == kind, Message.subject_id == subject_id)
+        if db.scalar(there) is None:
+            queue(db, kind, subject_id, **rest)
+
+    patch.setattr(payments, "queue", queue_unless)
+
+
+def row_locks(patch: Patch) -> None:
+    """Lock no row before changing it (PostgreSQL; SQLite has one writer and locks none)."""
+    patch.setattr(GenerativeSelect, "with_for_update", lambda query, **_: query)
+
+
+def turn(patch: Patch) -> None:
+    """Let orders be placed side by side."""
+    patch.setattr(checkout, "take_turn", lambda _db: None)
+
+
+def index(sessions: Sessions, name: str) -> None:
+    with sessions.begin() as db:
+        db.execute(text(f"DROP INDEX {name}"))
+
+
+def storing_once(patch: Patch) -> None:
+    """Store an event as if no other could be the same."""
+    once = str(inbox._INSERT_ONCE).partition(" ON CONFLICT")[0]
+    patch.setattr(
+        inbox, "_INSERT_ONCE", text(once).bindparams(bindparam("now", type_=UTCDateTime()))
+    )
+
+
+def mark_on_what_is_made(patch: Patch) -> None:
+    """Mark for closing the pages that Stripe has made, and not one that it is about to make."""
+
+    def mark(db: Session, order_id: int, *, now: datetime) -> None:
+        which = PaymentAttempt.order_id == order_id, PaymentAttempt.status == "open"
+        payments._update(db, *which, release_asked_at=now)
+
+    patch.setattr("shop.cart.pages.ask_release", mark)
+
+
+def stripes_no(patch: Patch) -> None:
+    """Take it for done when Stripe refuses to close a page."""
+    asked = StripeGateway.expire_session
+
+    def swallowed(gateway: StripeGateway, session_id: str) -> CheckoutSession:
+        try:
+            return asked(gateway, session_id)
+        except PaymentRefused:
+            truth = gateway.retrieve_session(session_id)
+            return replace(truth, status="expired", payment_status="unpaid")
+
+    patch.setattr(StripeGateway, "expire_session", swallowed)
+
+
+def one_key(patch: Patch) -> None:
+    """Ask Stripe under another key each time."""
+    asked = StripeGateway.create_session
+
+    def with_another(
+        gateway: StripeGateway, request: Mapping[str, Any], key: str
+    ) -> CheckoutSession:
+        return asked(gateway, request, key + secrets.token_hex(4))
+
+    patch.setattr(StripeGateway, "create_session", with_another)
+
+
+def whether_it_was_made(patch: Patch) -> None:
+    """Give up a page that Stripe has not made, even if it has made it since."""
+
+    def close_anyhow(db: Session, attempt: PaymentAttempt, **how: Any) -> bool:
+        how.pop("since", None)
+        return payments.close_attempt(db, attempt, **how)
+
+    patch.setattr("shop.payments.conversations.close_attempt", close_anyhow)
