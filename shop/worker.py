@@ -1,6 +1,7 @@
 """The worker: everything that happens without anybody asking for a page."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 from shop.config import Config
@@ -55,7 +56,8 @@ def make_post_office(config: Config) -> PostOffice:
 
 def run_worker(config: Config, stop: threading.Event) -> None:
     """Work until *stop* is set."""
-    till, office = make_till(config), make_post_office(config)
+    till = make_till(config)
+    office = replace(make_post_office(config), stopping=stop.is_set)
     run_jobs(
         [
             Job("mail", timedelta(seconds=1), lambda: send_due(office)),

@@ -25,9 +25,13 @@ class NoSender(MailError):
 
 
 class PutOff(MailError):
-    """One mail was not taken for now, or nobody knows whether it was: try again later."""
+    """One mail was not taken for now: try again later."""
 
     trouble = Trouble.PUT_OFF
+
+
+class Unclear(PutOff):
+    """Nobody knows whether one mail was taken, and each further try may be one more copy of it."""
 
 
 class Refused(MailError):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from shop.mail.errors import MailError, PutOff, Refused, ServerUnreachable
+from shop.mail.errors import MailError, PutOff, Refused, ServerUnreachable, Unclear
 from shop.mail.letters import Letter
 
 PATIENCE = 20.0  # seconds for each answer
@@ -21,6 +21,8 @@ LONGEST = 60.0  # seconds for one mail in all, well below the lease
 PERMANENT = 500
 TOO_LARGE = 552
 READY = 220
+YES = range(200, 300)
+NO = range(400, 600)
 IPV4 = 4
 
 
@@ -68,8 +70,18 @@ class FileSender:
                 file.flush()
                 os.fsync(file.fileno())
             unfinished.replace(path)
+            _make_lasting(self.folder)
         except OSError as error:
             raise ServerUnreachable(f"{self.folder} cannot be written: {error.strerror}") from error
+
+
+def _make_lasting(folder: Path) -> None:
+    """Let the names in *folder* outlive a power cut, too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 # --- SMTP -----------------------------------------------------------------------------------------
@@ -118,15 +130,17 @@ class SMTPSender:
     def send(self, letter: Letter) -> None:
         smtp = self._unconnected()
         # each answer has its own time; a server that sends a byte now and then needs this too
-        watch = threading.Timer(self.longest, _hang_up, [smtp])
-        watch.daemon = True
+        over = threading.Event()
+        watch = threading.Thread(
+            target=_hang_up_after, args=(self.longest, smtp, over), daemon=True
+        )
         watch.start()
         try:
             self._connect(smtp)
-            _hand_over(smtp, letter)
+            self._hand_over(smtp, letter)
             _say_goodbye(smtp)
         finally:
-            watch.cancel()
+            over.set()
             smtp.close()
 
     def _unconnected(self) -> smtplib.SMTP:
@@ -166,25 +180,42 @@ class SMTPSender:
             )
         smtp.login(self.server.user, self.server.password)
 
+    def _hand_over(self, smtp: smtplib.SMTP, letter: Letter) -> None:
+        try:
+            _name_sender(smtp, letter)
+            code, said = smtp.rcpt(letter.recipient)
+            if code not in YES:
+                raise _refusal(code, said)
+            # To look through a mail takes some servers long. Who leaves too early makes a copy.
+            smtp.sock.settimeout(self.longest)  # type: ignore[union-attr]
+        except OSError as error:
+            raise PutOff(f"the connection broke: {error}") from error
+        try:
+            code, said = smtp.data(letter.raw)
+        except smtplib.SMTPDataError as error:
+            raise _refusal(error.smtp_code, error.smtp_error) from error
+        except OSError as error:
+            raise Unclear(f"the connection broke: {error}") from error
+        if code not in YES:
+            raise _refusal(code, said) if code in NO else Unclear(_answer(code, said))
 
-def _hand_over(smtp: smtplib.SMTP, letter: Letter) -> None:
-    options: tuple[str, ...] = ()
-    if not letter.recipient.isascii() or not letter.sender.isascii():
-        if not smtp.has_extn("smtputf8"):
-            raise Refused(f"the mail server cannot write to {letter.recipient}")
-        options = ("SMTPUTF8", "BODY=8BITMIME")
-    try:
-        smtp.sendmail(letter.sender, [letter.recipient], letter.raw, options)
-    except smtplib.SMTPSenderRefused as error:
-        said = _answer(error.smtp_code, error.smtp_error)
-        # who sends is the same in every mail, so this is between the server and us
-        raise (Refused if error.smtp_code == TOO_LARGE else ServerUnreachable)(said) from error
-    except smtplib.SMTPRecipientsRefused as error:
-        raise _refusal(*error.recipients[letter.recipient]) from error
-    except smtplib.SMTPResponseException as error:
-        raise _refusal(error.smtp_code, error.smtp_error) from error
-    except OSError as error:
-        raise PutOff(f"the connection broke: {error}") from error
+
+def _name_sender(smtp: smtplib.SMTP, letter: Letter) -> None:
+    """Begin a mail. Who sends is the same in every mail, so a no is between the server and us,
+    unless this mail asks for something special.
+    """
+    ascii_only = letter.recipient.isascii() and letter.sender.isascii()
+    if not ascii_only and not smtp.has_extn("smtputf8"):
+        raise Refused(f"the mail server cannot write to {letter.recipient}")
+    options = [] if ascii_only else ["SMTPUTF8", "BODY=8BITMIME"]
+    if smtp.has_extn("size"):
+        options.append(f"size={len(letter.raw)}")
+    code, said = smtp.mail(letter.sender, options)
+    if code in YES:
+        return
+    if code == TOO_LARGE or not ascii_only:
+        raise _refusal(code, said)
+    raise ServerUnreachable(_answer(code, said))
 
 
 def _refusal(code: int, said: bytes | str) -> MailError:
@@ -202,7 +233,9 @@ def _say_goodbye(smtp: smtplib.SMTP) -> None:
         smtp.quit()
 
 
-def _hang_up(smtp: smtplib.SMTP) -> None:
-    if isinstance(smtp.sock, socket.socket):
-        with suppress(OSError):
-            smtp.sock.shutdown(socket.SHUT_RDWR)
+def _hang_up_after(seconds: float, smtp: smtplib.SMTP, over: threading.Event) -> None:
+    """Hang up, and again: what was still looking for its server may be talking to it by then."""
+    while not over.wait(seconds):
+        if isinstance(smtp.sock, socket.socket):
+            with suppress(OSError):
+                smtp.sock.shutdown(socket.SHUT_RDWR)

@@ -3,6 +3,9 @@
 A mail is claimed by one guarded UPDATE that gives it a lease, so two workers never send the same,
 and a worker that dies leaves it to the next when the lease is over. Between the server's "taken"
 and our tick lies the only moment in which a crash makes a second copy, under the same Message-ID.
+
+Times are the wall clock's, which can be set. A lease or a wait that reaches further ahead than we
+ever give one was given by a clock that has been set back since, and counts as over.
 """
 
 import logging
@@ -11,10 +14,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.orm import Session, aliased
 
 from shop.kit.clock import Clock
 from shop.kit.db import Sessions
@@ -25,6 +29,7 @@ from shop.mail.errors import (
     NoSender,
     PutOff,
     ServerUnreachable,
+    Unclear,
 )
 from shop.mail.letterhead import Letterhead, Stationery, Writer
 from shop.mail.letters import (
@@ -46,9 +51,12 @@ log = logging.getLogger("shop.mail")
 LEASE = timedelta(minutes=5)
 MOST_TRIES = 20  # with the waits between them, three days in all
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=6)
+ENOUGH_TRIES = 4  # after these the wait is the longest for a server that is away
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(minutes=5)
-ON_ACCOUNT_OF_THE_SERVER = (Trouble.UNREACHABLE, Trouble.NO_SENDER)
+WAITS_FOR_THE_SERVER = Message.trouble.in_((Trouble.UNREACHABLE, Trouble.NO_SENDER))
 LONGEST_ERROR = 500
+CLOCKS_DIFFER = timedelta(minutes=10)  # by this much two machines' clocks may, and no more
+AWAY = (OperationalError, InterfaceError, NoConnectionFree)  # the database, and not the mail
 
 
 @dataclass
@@ -62,6 +70,7 @@ class PostOffice:
     stationery: Stationery
     now: Clock
     chance: Callable[[], float] = random.random  # 0 to 1: spreads the tries a little
+    stopping: Callable[[], bool] = lambda: False  # whether we were asked to come to an end
     # taken by the server, but the tick could not be written: never to be sent again from here
     taken: set[int] = field(default_factory=set)
 
@@ -77,7 +86,12 @@ def send_due(office: PostOffice, limit: int = 100) -> Outcome:
     the next one back; a mail server that does not serve us ends the round.
     """
     outcome = Outcome()
+    for message_id in tuple(office.taken):
+        _tick_off(office, message_id)
+        outcome.sent += 1
     for _ in range(limit):
+        if office.stopping():  # a mail begun now might be cut off
+            break
         message = _claim(office)
         if message is None:
             break
@@ -103,9 +117,12 @@ def send_due(office: PostOffice, limit: int = 100) -> Outcome:
 def _claim(office: PostOffice) -> Message | None:
     """Return the oldest mail that is due, ours alone for the length of the lease."""
     now = office.now()
+    other = aliased(Message)
+    # A mail that is due will ask the server: then let the one ask that has waited longest for it.
+    may_ask = and_(WAITS_FOR_THE_SERVER, exists().where(_is_due(now, other)))
     oldest = (
         select(Message.id)
-        .where(_is_due(now))
+        .where(_is_free(now), or_(_has_come(now), may_ask))
         .order_by(Message.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -113,7 +130,7 @@ def _claim(office: PostOffice) -> Message | None:
     )
     claim = (
         update(Message)
-        .where(Message.id == oldest, _is_due(now))
+        .where(Message.id == oldest, _is_free(now))
         .values(leased_until=now + LEASE, tries=Message.tries + 1)
         .returning(Message)
         .execution_options(synchronize_session=False)
@@ -122,33 +139,52 @@ def _claim(office: PostOffice) -> Message | None:
         return db.scalar(claim)
 
 
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    free = or_(Message.leased_until.is_(None), Message.leased_until <= now)
-    return (Message.status == Status.QUEUED) & (Message.due_at <= now) & free
+def _is_due(now: datetime, message: type[Message] = Message) -> ColumnElement[bool]:
+    return and_(_is_free(now, message), _has_come(now, message))
+
+
+def _is_free(now: datetime, message: type[Message] = Message) -> ColumnElement[bool]:
+    """Say that it is to be sent, and that no living worker has it in hand."""
+    return and_(
+        message.status == Status.QUEUED,
+        or_(
+            message.leased_until.is_(None),
+            message.leased_until <= now,
+            message.leased_until > now + LEASE + CLOCKS_DIFFER,
+        ),
+    )
+
+
+def _has_come(now: datetime, message: type[Message] = Message) -> ColumnElement[bool]:
+    """Say that its time has come, or was set by a clock that has been set back since."""
+    return or_(
+        message.due_at <= now,
+        and_(message.trouble.is_(None), message.queued_at > now + CLOCKS_DIFFER),
+        and_(message.trouble.is_not(None), message.due_at > now + 2 * LONGEST_WAIT),
+    )
 
 
 def _send(office: PostOffice, message: Message) -> None:
-    if message.id not in office.taken:
-        if message.tries > MOST_TRIES:  # every try before this one ended in a crash
-            raise PutOff(message.last_error or "the worker died each time it tried")
-        raw = message.rendered or _write(office, message)
-        letter = Letter(
-            kind=message.kind,
-            message_id=message.message_id,
-            queued_at=message.queued_at,
-            sender=sender_of(raw),
-            recipient=checked_address(message.recipient),
-            raw=raw,
-        )
-        try:
-            office.sender.send(letter)
-        except MailError:
-            raise
-        except Exception as error:
-            log.exception("mail %s: the sender failed", message.id)
-            raise PutOff(_in_one_line(error)) from error
-        office.taken.add(message.id)
-    _tick_off(office, message)
+    if message.tries > MOST_TRIES:  # every try before this one ended in a crash
+        raise Unclear(message.last_error or "the worker died each time it tried")
+    raw = message.rendered or _write(office, message)
+    letter = Letter(
+        kind=message.kind,
+        message_id=message.message_id,
+        queued_at=message.queued_at,
+        sender=sender_of(raw),
+        recipient=checked_address(message.recipient),
+        raw=raw,
+    )
+    try:
+        office.sender.send(letter)
+    except MailError:
+        raise
+    except Exception as error:
+        log.exception("mail %s: the sender failed", message.id)
+        raise Unclear(_in_one_line(error)) from error
+    office.taken.add(message.id)
+    _tick_off(office, message.id)
 
 
 def _write(office: PostOffice, message: Message) -> bytes:
@@ -158,7 +194,7 @@ def _write(office: PostOffice, message: Message) -> bytes:
             raw = _composed(db, office, message)
     except MailError:
         raise
-    except OperationalError as error:  # the database was busy: the mail itself may be fine
+    except AWAY as error:
         raise PutOff(_in_one_line(error)) from error
     except Exception as error:
         log.exception("mail %s (%s) cannot be written", message.id, message.kind)
@@ -189,13 +225,13 @@ def _composed(db: Session, office: PostOffice, message: Message) -> bytes:
 # --- what became of it ----------------------------------------------------------------------------
 
 
-def _tick_off(office: PostOffice, message: Message) -> None:
+def _tick_off(office: PostOffice, message_id: int) -> None:
     """The server has taken it. If it did, it serves us again: what waited for that need not."""
     now = office.now()
     with office.sessions.begin() as db:
         db.execute(
             update(Message)
-            .where(Message.id == message.id, Message.status == Status.QUEUED)
+            .where(Message.id == message_id, Message.status == Status.QUEUED)
             .values(
                 status=Status.SENT, sent_at=now, leased_until=None, trouble=None, last_error=None
             )
@@ -205,24 +241,42 @@ def _tick_off(office: PostOffice, message: Message) -> None:
             update(Message)
             .where(
                 Message.status == Status.QUEUED,
-                Message.trouble.in_(ON_ACCOUNT_OF_THE_SERVER),
+                WAITS_FOR_THE_SERVER,
                 Message.due_at > now,
             )
             .values(due_at=now)
             .execution_options(synchronize_session=False)
         )
-    office.taken.discard(message.id)
+    office.taken.discard(message_id)
 
 
-def _put_off(office: PostOffice, message: Message, error: MailError) -> None:
-    """Try again later, a little longer each time; give up after three days."""
-    if message.tries >= MOST_TRIES:
+def _put_off(office: PostOffice, message: Message, error: PutOff) -> None:
+    """Try again later, a little longer each time; give up after three days. As long as the server
+    takes nothing at all, that need not be the mail's fault: then it never waits longer than for a
+    server that is away, and is not given up.
+    """
+    ours_alone = isinstance(error, Unclear) or _others_are_taken(office, message)
+    if ours_alone and message.tries >= MOST_TRIES:
         _park(office, message, error)
         return
-    wait = min(FIRST_WAIT * 2 ** (message.tries - 1), LONGEST_WAIT)
-    due_at = office.now() + wait * (1 + office.chance() / 10)
+    longest = LONGEST_WAIT if ours_alone else LONGEST_PAUSE
+    wait = min(FIRST_WAIT * 2 ** (message.tries - 1), longest)
     log.warning("mail %s (%s) waits: %s", message.id, message.kind, error.trouble)
-    _update(office, message, leased_until=None, due_at=due_at, **_trouble(error))
+    _update(
+        office,
+        message,
+        leased_until=None,
+        due_at=office.now() + wait * (1 + office.chance() / 10),
+        tries=message.tries if ours_alone else min(message.tries, ENOUGH_TRIES),
+        **_trouble(error),
+    )
+
+
+def _others_are_taken(office: PostOffice, message: Message) -> bool:
+    """Say whether the server has taken any mail since this one was written down."""
+    taken = select(exists().where(Message.sent_at >= message.queued_at))
+    with office.reads.begin() as db:
+        return bool(db.scalar(taken))
 
 
 def _park(office: PostOffice, message: Message, error: MailError) -> None:
@@ -233,8 +287,9 @@ def _park(office: PostOffice, message: Message, error: MailError) -> None:
 
 
 def _pause(office: PostOffice, message: Message, error: MailError) -> None:
-    """Let everything that is due wait for the server: as long again as this mail has waited, a
-    minute at least and five at most. It is no mail's fault, so none is ever given up for it.
+    """Let everything that is due, or waits for the server, wait until the same moment: as long
+    again as this mail has waited, a minute at least and five at most. It is no mail's fault, so
+    none is ever given up for it.
     """
     now = office.now()
     waited = now - message.queued_at
@@ -243,7 +298,7 @@ def _pause(office: PostOffice, message: Message, error: MailError) -> None:
     with office.sessions.begin() as db:
         db.execute(
             update(Message)
-            .where(_is_due(now))
+            .where(_is_free(now), or_(_has_come(now), WAITS_FOR_THE_SERVER))
             .values(due_at=due_at, **_trouble(error))
             .execution_options(synchronize_session=False)
         )

@@ -6,6 +6,7 @@ import pytest
 from shop.kit.db import Sessions
 from shop.mail.actions import queue
 from shop.mail.worker import PostOffice
+from shop.preferences.actions import set_preferences
 from tests.mail.tools import Recorder, post_office
 from tests.support import NOON, FixedClock
 
@@ -44,3 +45,10 @@ def put(sessions: Sessions, clock: FixedClock) -> Callable[..., None]:
                 )
 
     return queue_for
+
+
+@pytest.fixture
+def in_english(sessions: Sessions) -> None:
+    """Let the owner read English. For `usefixtures`: it comes before the shop opens."""
+    with sessions.begin() as db:
+        set_preferences(db, owner_language="en")

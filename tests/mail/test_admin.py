@@ -1,6 +1,5 @@
 """The owner sees what waits and what failed, and can send it again."""
 
-import re
 from collections.abc import Callable
 
 import pytest
@@ -8,23 +7,13 @@ import pytest
 from shop.kit.db import Sessions
 from shop.mail.errors import PutOff, Refused, ServerUnreachable
 from shop.mail.worker import PostOffice, send_due
-from tests.mail.tools import Recorder, message
+from tests.mail.tools import Recorder, message, shown
 from tests.support import NOON, Buyer, FixedClock
 
 Put = Callable[..., None]
 
 
-@pytest.fixture(autouse=True)
-def _words_in_english(sessions: Sessions) -> None:
-    from shop.preferences.actions import set_preferences
-
-    with sessions.begin() as db:
-        set_preferences(db, owner_language="en")
-
-
-def shown(html: str) -> str:
-    main = html.split("<main", 1)[1]
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", main))
+pytestmark = pytest.mark.usefixtures("in_english")
 
 
 def test_an_empty_page_says_what_will_stand_there(owner: Buyer) -> None:

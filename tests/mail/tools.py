@@ -1,5 +1,7 @@
 """What the mail tests need: senders that fail on cue, and mail servers with a script."""
 
+import asyncio
+import re
 import socket
 import threading
 import time
@@ -77,6 +79,11 @@ def message(sessions: Sessions, message_id: int = 1) -> Message:
         return found
 
 
+def shown(page: str) -> str:
+    """Return what a page shows, without its marks."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page.split("<main", 1)[1]))
+
+
 # --- mail servers ---------------------------------------------------------------------------------
 
 
@@ -87,11 +94,14 @@ class Script:
     port: int = 0
     to_sender: list[str] = field(default_factory=list)
     to_recipient: list[str] = field(default_factory=list)
-    to_content: list[str] = field(default_factory=list)  # "drop" takes it and hangs up unsaid
+    to_content: list[str] = field(default_factory=list)  # "drop" takes it and hangs up unsaid,
+    # "drip" never comes to the end of its answer
     contents: list[bytes] = field(default_factory=list)
     recipients: list[list[str]] = field(default_factory=list)
     senders: list[str] = field(default_factory=list)
     rude: bool = False  # hangs up instead of saying goodbye
+    closed: str = ""  # what every recipient hears, as long as it is set
+    heard: int = 0  # how often somebody asked for a recipient
 
     async def handle_QUIT(self, server: Any, _session: Any, _envelope: Any) -> str:  # noqa: N802
         if self.rude:
@@ -109,6 +119,9 @@ class Script:
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, _server: Any, _session: Any, envelope: Any, address: str, _options: list[str]
     ) -> str:
+        self.heard += 1
+        if self.closed:
+            return self.closed
         if self.to_recipient:
             return self.to_recipient.pop(0)
         envelope.rcpt_tos.append(address)
@@ -116,6 +129,12 @@ class Script:
 
     async def handle_DATA(self, server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
         answer = self.to_content.pop(0) if self.to_content else "250 taken"
+        waited = 0
+        if answer == "drip":
+            while True:  # until the other end has had enough
+                server.transport.write(b"250-" if waited == 0 else b"x")
+                waited += 1
+                await asyncio.sleep(0.05)
         if answer == "drop" or answer.startswith("250"):
             self.contents.append(envelope.content)
             self.recipients.append(list(envelope.rcpt_tos))
@@ -125,12 +144,15 @@ class Script:
         return answer
 
 
-@contextmanager
-def mail_server(**options: Any) -> Iterator[Script]:
+def free_port() -> int:
     with free_socket() as free:
-        port = free.getsockname()[1]
-    script = Script(port)
-    controller = Controller(script, hostname="127.0.0.1", port=port, **options)
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def mail_server(port: int = 0, **options: Any) -> Iterator[Script]:
+    script = Script(port or free_port())
+    controller = Controller(script, hostname="127.0.0.1", port=script.port, **options)
     controller.start()
     try:
         yield script
@@ -139,18 +161,21 @@ def mail_server(**options: Any) -> Iterator[Script]:
 
 
 @contextmanager
-def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Serve on a port where *talk* has each connection to itself."""
+def raw_server(talk: Callable[[socket.socket], None], port: int = 0) -> Iterator[int]:
+    """Serve on a port where *talk* has each connection to itself, on a thread of its own."""
     stopping = threading.Event()
+
+    def hear(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            talk(connection)
 
     def serve(listening: socket.socket) -> None:
         while not stopping.is_set():
-            with suppress(OSError):
+            with suppress(TimeoutError):
                 connection, _ = listening.accept()
-                with connection, suppress(OSError):
-                    talk(connection)
+                threading.Thread(target=hear, args=(connection,), daemon=True).start()
 
-    with free_socket() as listening:
+    with free_socket(port) as listening:
         listening.settimeout(0.1)
         listening.listen()
         thread = threading.Thread(target=serve, args=(listening,), daemon=True)
@@ -177,3 +202,50 @@ def taking_and_cursing(connection: socket.socket) -> None:
         while not connection.recv(10_000).endswith(b"\r\n"):
             pass
     connection.sendall(b"500 what?\r\n")
+
+
+@dataclass
+class Sink:
+    """A mail server that takes everything, and tells *tell* of each step of each conversation:
+    "called", "greeted", "named", "begun" (a line of the content is here), "read" (all of it is),
+    "said" (taken, and said so), "left".
+    """
+
+    tell: Callable[[str], None] = lambda _: None
+    taken: list[bytes] = field(default_factory=list)
+    recipients: list[str] = field(default_factory=list)
+
+    def talk(self, connection: socket.socket) -> None:
+        self.tell("called")
+        connection.sendall(b"220 hello\r\n")
+        self.tell("greeted")
+        with connection.makefile("rb") as lines:
+            for line in lines:
+                self._answer(connection, lines, line)
+
+    def _answer(self, connection: socket.socket, lines: Any, line: bytes) -> None:
+        match line[:4].upper():
+            case b"DATA":
+                connection.sendall(b"354 go on\r\n")
+                self._take(lines)
+                connection.sendall(b"250 taken\r\n")
+                self.tell("said")
+            case b"QUIT":
+                self.tell("left")
+                connection.sendall(b"221 bye\r\n")
+            case b"RCPT":
+                self.recipients.append(line.decode().partition("<")[2].partition(">")[0])
+                connection.sendall(b"250 known\r\n")
+                self.tell("named")
+            case _:
+                connection.sendall(b"250 yes\r\n")
+
+    def _take(self, lines: Any) -> None:
+        content = [lines.readline()]
+        self.tell("begun")
+        while (line := lines.readline()) != b".\r\n":
+            if not line:
+                raise ConnectionAbortedError
+            content.append(line.removeprefix(b"."))
+        self.taken.append(b"".join(content))
+        self.tell("read")
