@@ -107,7 +107,7 @@ def the_mail_is_ticked_off_before_it_is_sent() -> None:
     def tick_off_then_send(office: Any, message: Any) -> None:
         raw = message.rendered or worker._write(office, message)
         message.rendered = raw
-        worker._tick_off(office, message)
+        worker._tick_off(office, message.id)
         send(office, message)
 
     _put(worker, "_send", tick_off_then_send)

@@ -72,6 +72,7 @@ class Stage:
             "SHOP_STRIPE_SECRET_KEY": config.stripe_secret_key,
             "SHOP_STRIPE_WEBHOOK_SECRET": config.stripe_webhook_secrets[0],
             "SHOP_STRIPE_API_BASE": config.stripe_api_base,
+            "SHOP_SMTP_URL": config.smtp_url,
         }
 
     @property
