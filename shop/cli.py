@@ -69,7 +69,7 @@ def _start_demo(processes: Processes, config: Config, environ: dict[str, str], p
     payments = config.stripe_api_base or f"http://127.0.0.1:{port + 1}"
     if stands_in:
         environ |= _start_stand_in(processes, config, payments, port + 1)
-    processes.start(_web_command("127.0.0.1", port, 1), environ)
+    processes.start(_web_command("127.0.0.1", port, 1), environ | _trusted(config))
     processes.start(["shop.cli", "worker"], environ)
     processes.wait_for(f"{config.base_url}/readyz")
     token = _new_owner_link(config, DEMO_EMAIL, timedelta(hours=24))
@@ -98,6 +98,11 @@ def _start_stand_in(processes: Processes, config: Config, url: str, port: int) -
     }
 
 
+def _trusted(config: Config) -> dict[str, str]:
+    """Return whom the web server believes about where a request comes from: nobody, if not told."""
+    return {"FORWARDED_ALLOW_IPS": ",".join(str(network) for network in config.trusted_proxies)}
+
+
 def _web_command(host: str, port: int, processes: int) -> list[str]:
     return [
         *("uvicorn", "shop.app:from_environment", "--factory"),
@@ -117,8 +122,7 @@ def serve(
     config = _config()
     migrate_database(config.database_url)
     group = Processes()
-    trusted = ",".join(str(network) for network in config.trusted_proxies)
-    environ = {"FORWARDED_ALLOW_IPS": trusted}
+    environ = _trusted(config)
     group.start(_web_command(host, port, processes), environ)
     if config.worker:
         group.start(["shop.cli", "worker"], environ)

@@ -15,6 +15,7 @@ from shop.kit.routing import PUBLIC, Get, Post
 from shop.kit.templating import page
 from shop.orders.queries import held_by_cart, pending_order_of_cart, unbought
 from shop.payments.actions import ask_release
+from shop.payments.holds import held_until
 from shop.shipping.queries import delivery_options
 
 LARGEST_ID = 2**31 - 1
@@ -24,13 +25,16 @@ def show(request: Request, problem: str = "", status: int = 200) -> Response:
     with request.state.reads.begin() as db:
         shown = _shown(db, _cart(request, db))
         country = request.state.preferences.current.country
-        today = local_day(request.state.till.now())
+        now = request.state.till.now()
+        today = local_day(now)
+        held = [line.variant.id for line in shown.lines if line.availability.held]
         return page(
             request,
             "cart/show.html",
             status=status,
             problem=problem,
             cart=shown,
+            held_until=held_until(db, held, now=now),
             country=country,
             delivery=delivery_options(db, country, shown.parcel, today) if shown.to_order else [],
         )

@@ -23,6 +23,7 @@ from shop.kit.forms import whole_number
 from shop.kit.routing import PUBLIC, Get
 from shop.kit.templating import page
 from shop.orders.queries import held_by_cart
+from shop.payments.holds import held_until
 from shop.preferences.models import PageText
 from shop.preferences.queries import page_text
 from shop.shipping.dates import dispatch_date
@@ -149,12 +150,17 @@ def product(request: Request) -> Response:
         found = product_by_slug(db, request.path_params["slug"])
         if found is None or found.status == Status.DRAFT:
             raise HTTPException(404)
-        today = local_day(request.state.till.now())
+        now = request.state.till.now()
+        today = local_day(now)
+        item = on_shelf(request, db, [found])[0]
+        held = [choice.variant.id for choice in item.choices if choice.availability.held]
+        ends = held_until(db, held if item.availability.held else [], now=now)
         parcel = Parcel(found.weight_g, found.thickness_mm, found.variants[0].price_amount or 0)
         return page(
             request,
             "catalogue/product.html",
-            item=on_shelf(request, db, [found])[0],
+            item=item,
+            held_until=min(ends.values(), default=None),
             in_cart=_in_cart(request, found),
             product=found,
             text=found.text(request.state.locale),

@@ -16,6 +16,7 @@ from shop.checkout.errors import (
     EmptyCart,
     HoldInTheWay,
     PriceChanged,
+    TooManyHolds,
 )
 from shop.checkout.forms import Buyer
 from shop.kit.clock import local_day
@@ -32,6 +33,7 @@ from shop.orders.queries import (
     pending_order_of_cart,
 )
 from shop.payments.actions import start_attempt
+from shop.payments.holds import free_again, holds_of_others
 from shop.payments.limits import can_be_paid
 from shop.payments.models import PaymentAttempt
 from shop.payments.queries import latest_attempt
@@ -63,13 +65,20 @@ class Choice:
 
 
 def place_order(
-    db: Session, cart: Cart, buyer: Buyer, choice: Choice, seller: Seller, *, now: datetime
+    db: Session,
+    cart: Cart,
+    buyer: Buyer,
+    choice: Choice,
+    seller: Seller,
+    *,
+    placed_from: str = "",
+    now: datetime,
 ) -> PaymentAttempt:
     """Reserve the pieces and write down the order with its payment attempt.
 
-    The same cart and form again give the same attempt. Raises EmptyCart, CannotBeOrdered,
-    CannotBePaid, PriceChanged, DeliveryUnavailable, HoldInTheWay, or OutOfStock: then nothing has
-    changed.
+    *placed_from* is the buyer's network, "" if it is not known. The same cart and form again give
+    the same attempt. Raises EmptyCart, CannotBeOrdered, CannotBePaid, PriceChanged,
+    DeliveryUnavailable, TooManyHolds, HoldInTheWay, or OutOfStock: then nothing has changed.
     """
     take_turn(db)
     fingerprint = _fingerprint(cart, buyer, choice)
@@ -82,7 +91,8 @@ def place_order(
     if len(shown.to_order) != len(shown.lines) or not shown.can_be_ordered:
         raise CannotBeOrdered
     delivery = _delivery(db, shown, buyer, choice, seller, now)
-    order, lines = _write_order(db, cart, shown, buyer, delivery, seller, now)
+    _leave_some_for_others(db, cart, buyer, placed_from, seller.preferences, now)
+    order, lines = _write_order(db, cart, shown, buyer, placed_from, delivery, seller, now)
     reserve(db, held_quantities(db, order.id))
     token = order_token(seller.signer, order.id)
     return start_attempt(
@@ -117,6 +127,21 @@ def _unpaid_before(
     raise HoldInTheWay(attempt.id, attempt.order_id)
 
 
+def _leave_some_for_others(
+    db: Session, cart: Cart, buyer: Buyer, placed_from: str, wishes: Preferences, now: datetime
+) -> None:
+    """Refuse one hold more than an e-mail address or a network may have, or anybody could hold
+    the whole shelf for nothing.
+    """
+    holds, email = holds_of_others(db, cart.id), buyer.email.casefold()
+    of_email = [hold.expires_at for hold in holds if hold.email.casefold() == email]
+    of_network = [hold.expires_at for hold in holds if hold.placed_from == placed_from != ""]
+    for ends, most in (of_email, wishes.holds_per_email), (of_network, wishes.holds_per_network):
+        if len(ends) >= most:
+            first = sorted(ends)[len(ends) - most]
+            raise TooManyHolds(free_again(first, now=now), by_email=ends is of_email)
+
+
 def _delivery(
     db: Session, shown: ShownCart, buyer: Buyer, choice: Choice, seller: Seller, now: datetime
 ) -> DeliveryOption:
@@ -131,11 +156,12 @@ def _delivery(
     return chosen
 
 
-def _write_order(
+def _write_order(  # noqa: PLR0913, PLR0917 - all that an order is made of
     db: Session,
     cart: Cart,
     shown: ShownCart,
     buyer: Buyer,
+    placed_from: str,
     delivery: DeliveryOption,
     seller: Seller,
     now: datetime,
@@ -161,6 +187,7 @@ def _write_order(
     order = Order(
         number=next_number(db),
         cart_id=cart.id,
+        placed_from=placed_from,
         placed_at=now,
         **asdict(buyer),
         shipping_method=delivery.method,

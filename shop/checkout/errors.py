@@ -1,3 +1,6 @@
+from datetime import datetime
+
+
 class EmptyCart(Exception):
     """There is nothing to order."""
 
@@ -16,6 +19,16 @@ class CannotBePaid(Exception):
 
 class DeliveryUnavailable(Exception):
     """The chosen way of delivery does not go to that country with this parcel."""
+
+
+class TooManyHolds(Exception):
+    """So many payments are open with the same e-mail, or from the same network, that no more can
+    be begun until one of them has come to an end.
+    """
+
+    def __init__(self, until: datetime, *, by_email: bool) -> None:
+        super().__init__(f"wait until {until}")
+        self.until, self.by_email = until, by_email
 
 
 class HoldInTheWay(Exception):

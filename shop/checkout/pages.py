@@ -19,17 +19,20 @@ from shop.checkout.errors import (
     EmptyCart,
     HoldInTheWay,
     PriceChanged,
+    TooManyHolds,
 )
 from shop.checkout.forms import CheckoutForm
 from shop.kit.clock import local_day
 from shop.kit.cookies import get_cookie, set_cookie
 from shop.kit.forms import whole_number
+from shop.kit.network import network_of
 from shop.kit.routing import PUBLIC, Get, Post
 from shop.kit.templating import page
 from shop.orders.models import Order
 from shop.orders.queries import held_by_cart, order_id_of, order_token, unbought
 from shop.payments.conversations import expire, open_session, settle
 from shop.payments.errors import PaymentError
+from shop.payments.holds import held_until
 from shop.payments.limits import MOST, limits
 from shop.payments.models import PaymentAttempt
 from shop.payments.queries import latest_attempt
@@ -82,6 +85,14 @@ def place(request: Request, form: FormData) -> Response:
             return _page(request, db, cart, checkout, problem="PaymentError", status=503)
 
 
+def _wait(request: Request, cart: Cart, checkout: CheckoutForm, many: TooManyHolds) -> Response:
+    with request.state.reads.begin() as db:
+        response = _page(request, db, cart, checkout, many=many, status=429)
+    seconds = (many.until - request.state.till.now()).total_seconds()
+    response.headers["Retry-After"] = str(int(seconds) + 1)
+    return response
+
+
 def _asked_again(
     request: Request, db: Session, cart: Cart, checkout: CheckoutForm, form: FormData
 ) -> Response | None:
@@ -109,7 +120,10 @@ def _place_and_pay(
     request: Request, cart: Cart, checkout: CheckoutForm, form: FormData
 ) -> Response:
     till = request.state.till
-    attempt = _place(request, cart, checkout, form)
+    try:
+        attempt = _place(request, cart, checkout, form)
+    except TooManyHolds as many:
+        return _wait(request, cart, checkout, many)
     # Committed: nothing stays locked while we wait for Stripe.
     if (url := open_session(till, attempt.id)) is not None:
         return RedirectResponse(url, status_code=303)
@@ -127,13 +141,17 @@ def _place(request: Request, cart: Cart, checkout: CheckoutForm, form: FormData)
         shown_shipping=whole_number(form.get(f"price_{method}"), least=0, most=MOST),
     )
     buyer = checkout.buyer(state.locale)
-    try:
+    network = network_of(request.client.host) if request.client else ""
+
+    def once() -> PaymentAttempt:
         with till.sessions.begin() as db:
-            return place_order(db, cart, buyer, choice, seller, now=till.now())
+            return place_order(db, cart, buyer, choice, seller, placed_from=network, now=till.now())
+
+    try:
+        return once()
     except HoldInTheWay as hold:
         expire(till, hold.attempt_id)
-    with till.sessions.begin() as db:
-        return place_order(db, cart, buyer, choice, seller, now=till.now())
+    return once()
 
 
 def back_from_payment(request: Request) -> Response:
@@ -181,11 +199,14 @@ def _page(
     form: CheckoutForm,
     *,
     problem: str = "",
+    many: TooManyHolds | None = None,
     status: int = 200,
 ) -> Response:
     cart = unbought(db, cart)
     shown = shown_cart(db, cart, held_by_cart(db, cart.id))
-    today = local_day(request.state.till.now())
+    now = request.state.till.now()
+    held = [line.variant.id for line in shown.lines if line.availability.held]
+    today = local_day(now)
     options = delivery_options(db, form.country.data or "", shown.parcel, today)
     wanted = str(form.delivery.data or "")
     chosen = next((o for o in options if o.method == wanted), options[0] if options else None)
@@ -201,6 +222,8 @@ def _page(
         method_name=method_name,
         chosen=chosen,
         problem=problem,
+        many=many,
+        held_until=held_until(db, held, now=now),
         limits=limits(wishes.currency),
         dispatch=dispatch,
         arrival={o.method: working_days_after(dispatch, o.days_most) for o in options},

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import cast
 
 from babel import Locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, format_time
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -115,11 +115,20 @@ def format_moment(at: datetime) -> str:
     return format_datetime(at, "d MMM y HH:mm", tzinfo=LOCAL, locale=_current.get())
 
 
+def format_clock(at: datetime) -> str:
+    """Return the local time of day: 14:35."""
+    return format_time(at, "short", tzinfo=LOCAL, locale=_written_locale())
+
+
 def format_words(words: Sequence[str]) -> str:
     """Return *words* one after the other, as in a sentence: Denmark, Finland and Germany."""
+    return format_list(list(words), locale=_written_locale())
+
+
+def _written_locale() -> str:
+    """Return the language with its customs: English is British, as everywhere else."""
     locale = _current.get()
-    # British English, as everywhere else: no comma before "and".
-    return format_list(list(words), locale="en_GB" if locale == SOURCE_LOCALE else locale)
+    return "en_GB" if locale == SOURCE_LOCALE else locale
 
 
 def country_name(code: str) -> str:

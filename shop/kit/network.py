@@ -10,5 +10,7 @@ def network_of(host: str) -> str:
     except ValueError:
         return "unknown"
     if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
         return str(ip_network((address, 64), strict=False))
     return str(address)

@@ -35,6 +35,7 @@ def make_environment(*, html: bool, **shop_globals: Any) -> Environment:
         day=i18n.format_day,
         weekday=i18n.format_weekday,
         moment=i18n.format_moment,
+        clock=i18n.format_clock,
         country=i18n.country_name,
         markdown=lambda text: Markup(markdown(text)),  # noqa: S704 - sanitised there
     )

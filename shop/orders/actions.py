@@ -34,6 +34,7 @@ def next_number(db: Session, series: str = "orders") -> int:
 def move(db: Session, order_id: int, since: Status, to: Status, **values: object) -> bool:
     """Move the order from *since* to *to*; the row count says whether it was us.
 
+    From where it was placed matters while it is unpaid, and is forgotten with the first move.
     ValueError for a way that no order goes.
     """
     if to not in NEXT[since]:
@@ -41,7 +42,7 @@ def move(db: Session, order_id: int, since: Status, to: Status, **values: object
     result = db.execute(
         update(Order)
         .where(Order.id == order_id, Order.status == since)
-        .values(status=to, **values)
+        .values(status=to, placed_from="", **values)
         .execution_options(synchronize_session=False)
     )
     assert isinstance(result, CursorResult)  # noqa: S101 - an UPDATE has a row count
