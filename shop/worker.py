@@ -15,7 +15,7 @@ from shop.mail.senders import make_sender
 from shop.mail.worker import PostOffice, send_due
 from shop.orders.messages import confirmation, dispatch, notice
 from shop.payments.gateway import StripeGateway
-from shop.payments.reconciler import reconcile, release_changed_carts
+from shop.payments.reconciler import reconcile, release_changed_carts, send_refunds
 from shop.payments.till import Till
 from shop.withdrawals import messages as withdrawals
 
@@ -62,6 +62,7 @@ def run_worker(config: Config, stop: threading.Event) -> None:
         [
             Job("mail", timedelta(seconds=1), lambda: send_due(office)),
             Job("changed carts", timedelta(seconds=2), lambda: release_changed_carts(till)),
+            Job("refunds", timedelta(seconds=5), lambda: send_refunds(till)),
             Job("reconciler", timedelta(minutes=1), lambda: reconcile(till)),
         ],
         stop,

@@ -1,7 +1,7 @@
 """What the shop writes down about payments. Nothing here talks to Stripe."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, select, update
@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 from shop.kit.ids import random_token
 from shop.mail.actions import queue
 from shop.orders.actions import flag_for_review, move, write_entry
-from shop.orders.models import Order, OrderLine
+from shop.orders.models import BOUGHT, Order, OrderLine
 from shop.orders.models import Status as OrderStatus
 from shop.orders.queries import held_quantities
 from shop.payments.gateway import CheckoutSession
 from shop.payments.models import LIVE, SHORTEST_PAGE, PaymentAttempt, Status
+from shop.payments.refunds import refund_by_itself
 from shop.preferences.queries import preferences
 from shop.stock.actions import consume, release, reserve
 from shop.stock.errors import OutOfStock
@@ -127,7 +128,7 @@ def apply_session(
     paid = session.payment_status in ("paid", "no_payment_required")
     if session.status == "complete" and paid:
         if (mismatch := _mismatch(attempt, session, livemode=livemode)) is not None:
-            _hold_for_review(db, attempt, mismatch, now)
+            _hold_for_review(db, attempt, session, mismatch, now)
         else:
             _take_payment(db, order, attempt, session, now)
     elif session.status == "complete" and session.payment_failed:
@@ -179,7 +180,7 @@ def _take_payment(
         db,
         PaymentAttempt.id == attempt.id,
         PaymentAttempt.status.in_(PAYABLE),
-        status=Status.PAID,
+        status=Status.LATE,  # until it is known to be in time
         payment_intent_id=session.payment_intent_id,
         payment_method=session.payment_method,
         url=None,
@@ -187,18 +188,29 @@ def _take_payment(
     if not taken:
         return
     quantities = held_quantities(db, order.id)
-    if order.status in (OrderStatus.EXPIRED, OrderStatus.CANCELLED):
-        try:
-            reserve(db, quantities)
-        except OutOfStock:
-            _update(db, PaymentAttempt.id == attempt.id, status=Status.LATE)
-            flag_for_review(db, order.id, "paid_late", now=now)
-            return
+    if (reason := _why_too_late(db, order, quantities)) is not None:
+        refund_by_itself(db, attempt, reason, now=now)
+        write_entry(db, order.id, "paid_late", by="stripe", now=now, note=reason)
+        return
+    _update(db, PaymentAttempt.id == attempt.id, status=Status.PAID)
     if not move(db, order.id, OrderStatus(order.status), OrderStatus.PAID, paid_at=now):
         raise RuntimeError(f"order {order.id} is {order.status} and cannot become paid")
     consume(db, quantities, order_id=order.id, now=now)
     write_entry(db, order.id, "paid", by="stripe", now=now)
+    ask_release(db, order.id, now=now)  # of a second page, should there be one
     _queue_mails(db, order, now)
+
+
+def _why_too_late(db: Session, order: Order, quantities: Mapping[int, int]) -> str | None:
+    """Return why there is nothing any more for this money, or hold the pieces for it again."""
+    if order.status in BOUGHT:
+        return "paid_twice"
+    if order.status in (OrderStatus.EXPIRED, OrderStatus.CANCELLED):
+        try:
+            reserve(db, quantities)
+        except OutOfStock:
+            return "sold"
+    return None
 
 
 def _queue_mails(db: Session, order: Order, now: datetime) -> None:
@@ -227,12 +239,15 @@ def _mismatch(attempt: PaymentAttempt, session: CheckoutSession, *, livemode: bo
     return next((name for name, fits in facts.items() if not fits), None)
 
 
-def _hold_for_review(db: Session, attempt: PaymentAttempt, mismatch: str, now: datetime) -> None:
+def _hold_for_review(
+    db: Session, attempt: PaymentAttempt, session: CheckoutSession, mismatch: str, now: datetime
+) -> None:
     held = _update(
         db,
         PaymentAttempt.id == attempt.id,
         PaymentAttempt.status.in_(PAYABLE),
         status=Status.REVIEW,
+        payment_intent_id=session.payment_intent_id,
         last_error=f"Stripe's {mismatch} is not the order's",
     )
     if held:

@@ -17,10 +17,12 @@ from shop.payments.actions import (
 )
 from shop.payments.errors import NoSuchSession, PaymentError, PaymentRefused, PaymentUnknown
 from shop.payments.gateway import CheckoutSession
-from shop.payments.models import PaymentAttempt, Status
+from shop.payments.models import PaymentAttempt, Refund, RefundStatus, Status
+from shop.payments.refunds import apply_refunds, record_refund_trouble, refuse_refund
 from shop.payments.till import Till
 
 log = logging.getLogger("shop.payments")
+KEY_LIFE = timedelta(hours=23)  # Stripe forgets an idempotency key after a day
 TIME_TO_BE_KNOWN = timedelta(days=1)  # in which a wrong key can be put right
 
 
@@ -75,6 +77,64 @@ def expire(till: Till, attempt_id: str) -> None:
         settle(till, attempt_id)
         return
     _apply(till, attempt, session)
+
+
+def send_refund(till: Till, refund_id: int) -> None:
+    """Give the money back that was written down. Asking again can never give it back twice.
+
+    Raises PaymentUnknown when Stripe does not answer: the refund stays, and the reconciler goes on.
+    """
+    now = till.now()
+    with till.sessions.begin() as db:
+        refund = db.get_one(Refund, refund_id)
+        attempt = db.get_one(PaymentAttempt, refund.attempt_id)
+    if refund.status != RefundStatus.REQUESTED or attempt.payment_intent_id is None:
+        return
+    try:
+        if now - refund.requested_at > KEY_LIFE and _already_made(till, attempt, refund):
+            return
+        made = till.gateway.create_refund(
+            {
+                "payment_intent": attempt.payment_intent_id,
+                "amount": refund.amount,
+                "metadata": {"order_id": str(refund.order_id), "refund_id": refund.token},
+            },
+            refund.idempotency_key,
+        )
+    except PaymentRefused as refused:
+        if not _already_made(till, attempt, refund):
+            with till.sessions.begin() as db:
+                refuse_refund(db, refund_id, str(refused), now=now)
+        return
+    except PaymentError as error:
+        with till.sessions.begin() as db:
+            record_refund_trouble(db, refund_id, str(error), now=now)
+        raise
+    with till.sessions.begin() as db:
+        apply_refunds(db, db.get_one(PaymentAttempt, attempt.id), [made], now=till.now())
+
+
+def _already_made(till: Till, attempt: PaymentAttempt, refund: Refund) -> bool:
+    """Say whether Stripe has this refund, whose key it may have forgotten, and write it down."""
+    assert attempt.payment_intent_id is not None  # noqa: S101 - it was paid
+    found = till.gateway.refunds_of(attempt.payment_intent_id)
+    with till.sessions.begin() as db:
+        apply_refunds(db, db.get_one(PaymentAttempt, attempt.id), found, now=till.now())
+    return any(other.token == refund.token for other in found)
+
+
+def ask_about_refunds(till: Till, attempt_id: str) -> None:
+    """Ask Stripe what went back of a payment, whoever has sent it."""
+    attempt = _read(till, attempt_id)
+    if attempt.payment_intent_id is None:
+        return
+    found = till.gateway.refunds_of(attempt.payment_intent_id)
+    captured = None
+    if attempt.status == Status.REVIEW and attempt.session_id is not None:
+        captured = till.gateway.retrieve_session(attempt.session_id).amount_received
+    with till.sessions.begin() as db:
+        current = db.get_one(PaymentAttempt, attempt_id)
+        apply_refunds(db, current, found, captured=captured, now=till.now())
 
 
 def _adopt(till: Till, attempt: PaymentAttempt, problem: PaymentError) -> str | None:

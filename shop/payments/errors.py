@@ -20,3 +20,11 @@ class PaymentMisconfigured(PaymentError):
 
 class InvalidSignature(Exception):
     """The webhook was not signed by Stripe, or too long ago."""
+
+
+class RefundImpossible(Exception):
+    """The order is not paid, all of it has gone back, or the buyer's bank disputes the payment."""
+
+
+class RefundTooLarge(Exception):
+    """More than is left of the payment, or nothing."""

@@ -1,17 +1,20 @@
 """Stripe's events: each stored once, and kept until it has been acted upon."""
 
+import json
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from shop.kit.db import UTCDateTime
-from shop.payments.conversations import settle
+from shop.payments.conversations import ask_about_refunds, settle
 from shop.payments.errors import PaymentError
 from shop.payments.gateway import Event
 from shop.payments.models import ProviderEvent
-from shop.payments.queries import attempt_of_session
+from shop.payments.queries import attempt_of_payment, attempt_of_session
 from shop.payments.till import Till
 
 # In plain SQL, because it is the same on both databases and has no common form in SQLAlchemy.
@@ -38,14 +41,12 @@ def store(db: Session, event: Event, payload: str, *, now: datetime) -> bool:
 
 
 def process(till: Till, event_id: str) -> None:
-    """Act on a stored event: it is only a hint to ask Stripe about its session."""
+    """Act on a stored event: it is only a hint what to ask Stripe about."""
     with till.sessions.begin() as db:
         event = db.get_one(ProviderEvent, event_id)
-        attempt = attempt_of_session(db, event.object_id)
-    error = None
+    error, meant = None, False
     try:
-        if attempt is not None:
-            settle(till, attempt.id)
+        meant = _act(till, event)
     except PaymentError as problem:
         error = problem
     with till.sessions.begin() as db:
@@ -53,8 +54,29 @@ def process(till: Till, event_id: str) -> None:
         event.tries += 1
         if error is None:
             event.processed_at = till.now()
-            event.error = None if attempt else "no attempt has this session"
+            event.error = None if meant else "no attempt is meant"
         else:
             event.error = str(error)
     if error is not None:
         raise error
+
+
+def _act(till: Till, event: ProviderEvent) -> bool:
+    """Ask Stripe about what *event* hints at; say whether it is about a payment of ours."""
+    about = json.loads(event.payload)["data"]["object"]
+    with till.sessions.begin() as db:
+        attempt = attempt_of_session(db, event.object_id) or attempt_of_payment(
+            db, _payment_intent_of(about)
+        )
+    if attempt is None:
+        return False
+    if event.type.startswith("checkout.session."):
+        settle(till, attempt.id)
+    elif event.type.startswith("refund.") or event.type == "charge.refunded":
+        ask_about_refunds(till, attempt.id)
+    return True
+
+
+def _payment_intent_of(about: Mapping[str, Any]) -> str:
+    intent = about.get("payment_intent") or ""
+    return str(intent["id"] if isinstance(intent, dict) else intent)

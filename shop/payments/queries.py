@@ -2,13 +2,49 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
-from shop.payments.models import LIVE, PaymentAttempt, ProviderEvent, Status
+from shop.payments.models import (
+    LIVE,
+    PaymentAttempt,
+    ProviderEvent,
+    Refund,
+    RefundStatus,
+    Status,
+)
 
 
 def attempt_of_session(db: Session, session_id: str) -> PaymentAttempt | None:
     return db.scalar(select(PaymentAttempt).where(PaymentAttempt.session_id == session_id))
+
+
+def attempt_of_payment(db: Session, payment_intent_id: str) -> PaymentAttempt | None:
+    return db.scalar(
+        select(PaymentAttempt).where(PaymentAttempt.payment_intent_id == payment_intent_id)
+    )
+
+
+def refunds_to_send(db: Session, now: datetime) -> Sequence[int]:
+    """Return the refunds that Stripe has not answered for, those just tried aside."""
+    return db.scalars(
+        select(Refund.id)
+        .where(
+            Refund.status == RefundStatus.REQUESTED,
+            or_(Refund.checked_at.is_(None), Refund.checked_at < now - timedelta(seconds=30)),
+        )
+        .order_by(Refund.id)
+        .limit(100)
+    ).all()
+
+
+def refunds_of_order(db: Session, order_id: int) -> Sequence[Refund]:
+    """Return the refunds of an order with what they are for, oldest first."""
+    return db.scalars(
+        select(Refund)
+        .options(selectinload(Refund.lines))
+        .where(Refund.order_id == order_id)
+        .order_by(Refund.id)
+    ).all()
 
 
 def latest_attempt(db: Session, order_id: int) -> PaymentAttempt | None:

@@ -1,17 +1,24 @@
 """The one who asks when nobody calls: every minute, what is half done is finished."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from shop.payments.conversations import expire, settle
+from shop.payments.conversations import expire, send_refund, settle
 from shop.payments.errors import PaymentError
 from shop.payments.inbox import process
 from shop.payments.models import Status
-from shop.payments.queries import attempts_to_check, attempts_to_release, unprocessed_events
+from shop.payments.queries import (
+    attempts_to_check,
+    attempts_to_release,
+    refunds_to_send,
+    unprocessed_events,
+)
 from shop.payments.till import Till
 
 log = logging.getLogger("shop.payments")
+Id = TypeVar("Id", int, str)
 
 
 @dataclass
@@ -32,6 +39,13 @@ def release_changed_carts(till: Till) -> Outcome:
     return _each(waiting, lambda attempt_id: expire(till, attempt_id))
 
 
+def send_refunds(till: Till) -> Outcome:
+    """Send what is to go back to buyers and Stripe has not answered for yet."""
+    with till.sessions.begin() as db:
+        waiting = refunds_to_send(db, till.now())
+    return _each(list(waiting), lambda refund_id: send_refund(till, refund_id))
+
+
 def reconcile(till: Till) -> Outcome:
     """Finish what was left: half-made attempts, pages past their time, events not acted upon."""
     now = till.now()
@@ -48,7 +62,7 @@ def reconcile(till: Till) -> Outcome:
     )
 
 
-def _each(ids: list[str], work: Callable[[str], None]) -> Outcome:
+def _each(ids: Sequence[Id], work: Callable[[Id], None]) -> Outcome:
     outcome = Outcome()
     for id_ in ids:
         try:

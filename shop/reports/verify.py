@@ -110,12 +110,48 @@ INVARIANTS = [
     ),
     Invariant(
         "I3",
-        "money that came late, or does not fit, is held for a person to look at",
+        "money that came late goes back; what does not fit is held for a person to look at",
         """
         SELECT o.number, a.status FROM payment_attempts a JOIN orders o ON o.id = a.order_id
         WHERE a.status IN ('late', 'review') AND o.review IS NULL AND NOT EXISTS (
             SELECT 1 FROM order_entries e WHERE e.order_id = o.id AND e.kind = 'reviewed'
+        ) AND NOT EXISTS (
+            SELECT 1 FROM refunds r WHERE r.attempt_id = a.id AND a.status = 'late'
+            AND r.status IN ('requested', 'pending', 'succeeded')
         )
+        """,
+    ),
+    Invariant(
+        "I4",
+        "no more goes back than came in",
+        """
+        SELECT a.order_id, a.amount, sum(r.amount)
+        FROM payment_attempts a JOIN refunds r ON r.attempt_id = a.id
+        WHERE r.status IN ('requested', 'pending', 'succeeded')
+        AND a.status IN ('paid', 'late')
+        GROUP BY a.id, a.order_id, a.amount HAVING sum(r.amount) > a.amount
+        """,
+    ),
+    Invariant(
+        "I4",
+        "an order is refunded when all of it went back, and only then",
+        """
+        SELECT o.number, o.status, a.amount, coalesce(sum(r.amount), 0)
+        FROM orders o JOIN payment_attempts a ON a.order_id = o.id AND a.status = 'paid'
+        LEFT JOIN refunds r ON r.attempt_id = a.id
+            AND r.status IN ('requested', 'pending', 'succeeded')
+        GROUP BY o.id, o.number, o.status, a.id, a.amount
+        HAVING (o.status = 'refunded') <> (coalesce(sum(r.amount), 0) >= a.amount)
+        """,
+    ),
+    Invariant(
+        "I4",
+        "what the owner gives back is the sum of what it is for",
+        """
+        SELECT r.id, r.amount, coalesce(sum(p.amount), 0)
+        FROM refunds r LEFT JOIN refund_lines p ON p.refund_id = r.id
+        WHERE r.origin = 'owner'
+        GROUP BY r.id, r.amount HAVING r.amount <> coalesce(sum(p.amount), 0)
         """,
     ),
     Invariant(
@@ -174,12 +210,13 @@ INVARIANTS = [
         LEFT JOIN (
             SELECT order_id, max(id) AS id FROM order_entries
             WHERE kind IN ('placed', 'paid', 'shipped', 'delivered', 'refunded', 'expired',
-                           'cancelled', 'sending_taken_back')
+                           'cancelled', 'sending_taken_back', 'refund_taken_back')
             GROUP BY order_id
         ) last ON last.order_id = o.id
         LEFT JOIN order_entries e ON e.id = last.id
         WHERE e.id IS NULL OR o.status <> CASE e.kind WHEN 'placed' THEN 'pending'
-                               WHEN 'sending_taken_back' THEN 'paid' ELSE e.kind END
+                               WHEN 'sending_taken_back' THEN 'paid'
+                               WHEN 'refund_taken_back' THEN e.note ELSE e.kind END
         """,
     ),
     Invariant(
@@ -203,6 +240,16 @@ INVARIANTS = [
         )) OR (o.status IN ('shipped', 'delivered') AND NOT EXISTS (
             SELECT 1 FROM outbox m WHERE m.kind = 'dispatch' AND m.subject_id = o.id
         ))
+        """,
+    ),
+    Invariant(
+        "I7",
+        "every refund that Stripe has taken has its mail",
+        """
+        SELECT r.id, r.status FROM refunds r
+        WHERE r.status IN ('pending', 'succeeded') AND NOT EXISTS (
+            SELECT 1 FROM outbox m WHERE m.kind = 'refund' AND m.subject_id = r.id
+        )
         """,
     ),
     Invariant(

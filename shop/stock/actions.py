@@ -63,6 +63,13 @@ def consume(db: Session, quantities: Quantities, *, order_id: int, now: datetime
         _write_down(db, variant_id, -n, Reason.SOLD, by="shop", now=now, order_id=order_id)
 
 
+def put_back(db: Session, quantities: Quantities, *, order_id: int, by: str, now: datetime) -> None:
+    """Lay pieces of an order on the shelf again. What is no longer counted needs no place there."""
+    for variant_id, n in sorted(quantities.items()):
+        if _change(db, variant_id, StockLevel.on_hand >= 0, on_hand=StockLevel.on_hand + n):
+            _write_down(db, variant_id, n, Reason.RETURNED, by=by, now=now, order_id=order_id)
+
+
 def put_on_shelf(db: Session, variant_id: int, on_hand: int, *, by: str, now: datetime) -> None:
     """Give a new variant its stock level."""
     db.add(StockLevel(variant_id=variant_id, on_hand=on_hand, reserved=0))

@@ -5,13 +5,15 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from shop.kit.db import Sessions
+from shop.mail.models import Message
 from shop.orders.models import Order
 from shop.payments.conversations import open_session, settle
 from shop.payments.errors import PaymentUnknown
-from shop.payments.models import PaymentAttempt
-from shop.payments.reconciler import reconcile
+from shop.payments.models import PaymentAttempt, Refund
+from shop.payments.reconciler import reconcile, send_refunds
 from shop.payments.till import Till
 from shop.reports.verify import verify
 from shop.sandbox.stand_in.server import StandInServer
@@ -44,7 +46,7 @@ def test_a_late_payment_takes_the_piece_if_it_is_still_there(
     assert state(sessions, variant_id) == ("paid", "paid", 0, 0)
 
 
-def test_a_late_payment_for_a_piece_that_is_gone_is_held_for_the_owner(
+def test_a_late_payment_for_a_piece_that_is_gone_goes_back_by_itself(
     new_buyer: Callable[[], Buyer],
     shelf: Shelf,
     sessions: Sessions,
@@ -62,10 +64,23 @@ def test_a_late_payment_for_a_piece_that_is_gone_is_held_for_the_owner(
 
     with sessions.begin() as db:
         order = db.get_one(Order, late.order_id)
-        assert (order.status, order.review) == ("expired", "paid_late")
+        assert (order.status, order.review) == ("expired", None)
         assert db.get_one(PaymentAttempt, late.id).status == "late"
+        refund = db.scalars(select(Refund)).one()
+        assert (refund.amount, refund.origin, refund.reason) == (28100, "auto", "sold")
+        assert [f.invariant.rule for f in verify(db) if not f.holds] == []
+
+    assert send_refunds(till).done == 1
+
+    with sessions.begin() as db:
+        assert db.get_one(PaymentAttempt, late.id).status == "refunded"
+        assert db.scalars(select(Refund.status)).one() == "succeeded"
+        mail = db.scalars(select(Message).where(Message.kind == "refund")).one()
+        assert (mail.recipient, mail.locale) == ("anna@example.se", "sv")
         assert db.get_one(StockLevel, variant_id).on_hand == 0
         assert [f.invariant.rule for f in verify(db) if not f.holds] == []
+    back = [row for row in stand_in.log() if row["what"] == "refund.created"]
+    assert [row["amount"] for row in back] == [28100]
 
 
 def test_a_half_made_attempt_is_finished_by_the_reconciler(

@@ -162,7 +162,7 @@ def test_a_browser_on_another_site_is_no_reason_to_refuse_stripe(shop: Config) -
 @on_both_databases
 def test_a_session_that_is_not_ours_is_kept_and_done_with(shop: Config, sessions: Sessions) -> None:
     assert deliver(shop, event("cs_test_somebody_elses")).status_code == 200
-    assert kept(sessions) == [("evt_1", True, "no attempt has this session")]
+    assert kept(sessions) == [("evt_1", True, "no attempt is meant")]
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_an_unknown_kind_of_event_is_taken_and_means_nothing(
     type_: str, subject: dict[str, Any], shop: Config, sessions: Sessions
 ) -> None:
     assert deliver(shop, event(type=type_, data={"object": subject})).status_code == 200
-    assert kept(sessions) == [("evt_1", True, "no attempt has this session")]
+    assert kept(sessions) == [("evt_1", True, "no attempt is meant")]
 
 
 @on_both_databases

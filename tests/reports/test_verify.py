@@ -123,6 +123,12 @@ INSERT INTO withdrawals (id, order_id, order_given, name, email, items, message,
                          fingerprint)
 SELECT 1, id, '1002', name, email, '', '', locale, placed_at, 'x' FROM orders WHERE id = 2
 """
+REFUND = """
+INSERT INTO refunds (id, token, order_id, attempt_id, origin, reason, status, amount, currency,
+                     requested_at)
+SELECT 1, 'x', order_id, id, '{origin}', '', '{status}', {amount}, currency, created_at
+FROM payment_attempts WHERE order_id = {order}
+"""
 DEFECTS: list[tuple[str, list[str]]] = [
     (
         "what lies on the shelf is the sum of its movements",
@@ -186,12 +192,38 @@ DEFECTS: list[tuple[str, list[str]]] = [
         ["UPDATE payment_attempts SET status = 'paid' WHERE order_id = 4"],
     ),
     (
-        "money that came late, or does not fit, is held for a person to look at",
+        "money that came late goes back; what does not fit is held for a person to look at",
         ["UPDATE payment_attempts SET status = 'late' WHERE order_id = 4"],
     ),
     (
-        "money that came late, or does not fit, is held for a person to look at",
+        "money that came late goes back; what does not fit is held for a person to look at",
         ["UPDATE payment_attempts SET status = 'review' WHERE order_id = 3"],
+    ),
+    (
+        "money that came late goes back; what does not fit is held for a person to look at",
+        [
+            "UPDATE payment_attempts SET status = 'late' WHERE order_id = 4",
+            REFUND.format(order=4, origin="auto", status="failed", amount="amount"),
+        ],
+    ),
+    (
+        "no more goes back than came in",
+        [
+            "UPDATE payment_attempts SET status = 'late' WHERE order_id = 4",
+            REFUND.format(order=4, origin="auto", status="requested", amount="amount + 1"),
+        ],
+    ),
+    (
+        "an order is refunded when all of it went back, and only then",
+        [REFUND.format(order=2, origin="auto", status="requested", amount="amount")],
+    ),
+    (
+        "what the owner gives back is the sum of what it is for",
+        [REFUND.format(order=2, origin="owner", status="requested", amount="100")],
+    ),
+    (
+        "every refund that Stripe has taken has its mail",
+        [REFUND.format(order=2, origin="dashboard", status="succeeded", amount="100")],
     ),
     ("an order is paid once", [ANOTHER_PAYMENT]),
     (
