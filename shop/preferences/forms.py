@@ -197,6 +197,18 @@ class OrderSettings(SectionForm):
         30,
         validators=[Needed(lazy("Enter how many days, from 1 to 30."))],
     )
+    holds_per_email = CountField(
+        lazy("Open payments at a time with one e-mail address"),
+        1,
+        99,
+        validators=[Needed(lazy("Enter how many, from 1 to 99."))],
+    )
+    holds_per_network = CountField(
+        lazy("Open payments at a time from one network"),
+        1,
+        999,
+        validators=[Needed(lazy("Enter how many, from 1 to 999."))],
+    )
     mail_per_order = BooleanField(lazy("Send me an e-mail for each order"))
     sender = LineField(
         lazy("The shop’s e-mail comes from (optional)"), [AtMost(254), email_address]

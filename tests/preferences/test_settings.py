@@ -38,7 +38,13 @@ SELLER = {
     "phone": "070-123 45 67",
     "blog_url": "https://blogg.example.se/dockor",
 }
-ORDERS = {"dispatch_days": "3", "mail_per_order": "y", "sender": ""}
+ORDERS = {
+    "dispatch_days": "3",
+    "holds_per_email": "4",
+    "holds_per_network": "30",
+    "mail_per_order": "y",
+    "sender": "",
+}
 TAX = {"vat_registered": "y", "vat_number": "SE556703748501", "rate": "25"}
 
 
@@ -260,9 +266,24 @@ def test_how_orders_are_kept(owner: Buyer, sessions: Sessions) -> None:
         True,
         "post@example.se",
     )
-    owner.post("/admin/settings/orders", dispatch_days="30", sender="")
+    assert (set_to.holds_per_email, set_to.holds_per_network) == (4, 30)
+    most = {"holds_per_email": "99", "holds_per_network": "999"}
+    owner.post("/admin/settings/orders", dispatch_days="30", sender="", **most)
     set_to = now(sessions)
     assert (set_to.dispatch_days, set_to.mail_per_order, set_to.sender) == (30, False, "")
+    assert (set_to.holds_per_email, set_to.holds_per_network) == (99, 999)
+
+
+@pytest.mark.parametrize(("name", "most"), [("holds_per_email", 99), ("holds_per_network", 999)])
+def test_nobody_can_be_kept_from_paying_by_a_limit_of_none(
+    owner: Buyer, name: str, most: int
+) -> None:
+    for number in ("0", str(most + 1), "some"):
+        page = owner.post("/admin/settings/orders", **(ORDERS | {name: number}))
+        assert page.status_code == 422
+        assert error(page.text, name) == f"Enter a whole number from 1 to {most}."
+    page = owner.post("/admin/settings/orders", **(ORDERS | {name: ""}))
+    assert error(page.text, name) == f"Enter how many, from 1 to {most}."
 
 
 @pytest.mark.parametrize("days", ["0", "31", "-1", "1.5", "two", "1_0", "9" * 30])
