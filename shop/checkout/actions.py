@@ -13,12 +13,16 @@ from shop.checkout.errors import (
     CannotBeOrdered,
     CannotBePaid,
     DeliveryUnavailable,
+    DiscountChanged,
     EmptyCart,
     HoldInTheWay,
     PriceChanged,
     TooManyHolds,
 )
 from shop.checkout.forms import Buyer
+from shop.discounts.actions import redeem
+from shop.discounts.errors import CodeRefused
+from shop.discounts.queries import discount_by_code, normalised, worth
 from shop.kit.clock import local_day
 from shop.kit.ids import Signer
 from shop.kit.money import Money
@@ -43,7 +47,7 @@ from shop.shipping.names import method_name
 from shop.shipping.queries import DeliveryOption, delivery_options
 from shop.stock.actions import reserve
 from shop.tax.queries import vat_rate_bp
-from shop.tax.vat import vat_included
+from shop.tax.sums import Line, sums
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,17 @@ class Choice:
     method: str
     shown_subtotal: int | None
     shown_shipping: int | None
+    code: str = ""
+    shown_discount: int = 0
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """What a code takes off this order; nothing without one."""
+
+    amount: int = 0
+    code: str = ""
+    discount_id: int | None = None
 
 
 def place_order(
@@ -78,7 +93,8 @@ def place_order(
 
     *placed_from* is the buyer's network, "" if it is not known. The same cart and form again give
     the same attempt. Raises EmptyCart, CannotBeOrdered, CannotBePaid, PriceChanged,
-    DeliveryUnavailable, TooManyHolds, HoldInTheWay, or OutOfStock: then nothing has changed.
+    DeliveryUnavailable, TooManyHolds, HoldInTheWay, OutOfStock, or CodeRefused for a code whose
+    discount was not shown: the caller's transaction then undoes everything.
     """
     take_turn(db)
     fingerprint = _fingerprint(cart, buyer, choice)
@@ -90,9 +106,14 @@ def place_order(
     shown = shown_cart(db, cart, held_by_cart(db, cart.id))
     if len(shown.to_order) != len(shown.lines) or not shown.can_be_ordered:
         raise CannotBeOrdered
-    delivery = _delivery(db, shown, buyer, choice, seller, now)
+    delivery = _delivery(db, shown, buyer, choice, now)
+    reduction = _reduction(db, shown, choice, now)
+    _check_what_was_shown(shown, delivery, reduction, choice, seller)
     _leave_some_for_others(db, cart, buyer, placed_from, seller.preferences, now)
-    order, lines = _write_order(db, cart, shown, buyer, placed_from, delivery, seller, now)
+    order, lines = _write_order(
+        db, cart, shown, buyer, placed_from, delivery, reduction, seller, now
+    )
+    _redeem(db, order, reduction, now)
     reserve(db, held_quantities(db, order.id))
     token = order_token(seller.signer, order.id)
     return start_attempt(
@@ -143,17 +164,51 @@ def _leave_some_for_others(
 
 
 def _delivery(
-    db: Session, shown: ShownCart, buyer: Buyer, choice: Choice, seller: Seller, now: datetime
+    db: Session, shown: ShownCart, buyer: Buyer, choice: Choice, now: datetime
 ) -> DeliveryOption:
     options = delivery_options(db, buyer.country, shown.parcel, local_day(now))
     chosen = next((option for option in options if option.method == choice.method), None)
     if chosen is None:
         raise DeliveryUnavailable
-    if not can_be_paid(Money(shown.subtotal_amount + chosen.amount, seller.preferences.currency)):
-        raise CannotBePaid
-    if choice.shown_subtotal != shown.subtotal_amount or choice.shown_shipping != chosen.amount:
-        raise PriceChanged
     return chosen
+
+
+def _reduction(db: Session, shown: ShownCart, choice: Choice, now: datetime) -> Reduction:
+    if not normalised(choice.code):
+        return Reduction()
+    try:
+        discount = discount_by_code(db, choice.code)
+        amount = worth(discount, shown.subtotal_amount, local_day(now))
+    except CodeRefused:
+        if choice.shown_discount:
+            raise DiscountChanged from None  # it counted when the page was shown
+        raise
+    return Reduction(amount, discount.code, discount.id) if amount else Reduction()
+
+
+def _check_what_was_shown(
+    shown: ShownCart,
+    delivery: DeliveryOption,
+    reduction: Reduction,
+    choice: Choice,
+    seller: Seller,
+) -> None:
+    total = shown.subtotal_amount - reduction.amount + delivery.amount
+    if not can_be_paid(Money(total, seller.preferences.currency)):
+        raise CannotBePaid
+    if choice.shown_subtotal != shown.subtotal_amount or choice.shown_shipping != delivery.amount:
+        raise PriceChanged
+    if choice.shown_discount != reduction.amount:
+        raise DiscountChanged
+
+
+def _redeem(db: Session, order: Order, reduction: Reduction, now: datetime) -> None:
+    if reduction.discount_id is None:
+        return
+    try:
+        redeem(db, reduction.discount_id, order_id=order.id, amount=reduction.amount, now=now)
+    except CodeRefused:
+        raise DiscountChanged from None  # somebody else has had its last use meanwhile
 
 
 def _write_order(  # noqa: PLR0913, PLR0917 - all that an order is made of
@@ -163,11 +218,18 @@ def _write_order(  # noqa: PLR0913, PLR0917 - all that an order is made of
     buyer: Buyer,
     placed_from: str,
     delivery: DeliveryOption,
+    reduction: Reduction,
     seller: Seller,
     now: datetime,
 ) -> tuple[Order, list[OrderLine]]:
     wishes, today = seller.preferences, local_day(now)
     rate_bp = vat_rate_bp(db, wishes.country, today) if wishes.vat_registered else 0
+    found = sums(
+        [Line(line.price_amount, line.quantity, rate_bp) for line in shown.to_order],
+        shipping_amount=delivery.amount,
+        shipping_rate_bp=rate_bp,
+        discount_amount=reduction.amount,
+    )
     lines = [
         OrderLine(
             variant_id=line.variant.id,
@@ -179,11 +241,10 @@ def _write_order(  # noqa: PLR0913, PLR0917 - all that an order is made of
             currency=wishes.currency,
             price_amount=line.price_amount,
             vat_rate_bp=rate_bp,
-            vat_amount=vat_included(line.total_amount, rate_bp),
+            **asdict(of_line),
         )
-        for line in shown.to_order
+        for line, of_line in zip(shown.to_order, found.lines, strict=True)
     ]
-    shipping_vat = vat_included(delivery.amount, rate_bp)
     order = Order(
         number=next_number(db),
         cart_id=cart.id,
@@ -193,12 +254,13 @@ def _write_order(  # noqa: PLR0913, PLR0917 - all that an order is made of
         shipping_method=delivery.method,
         dispatch_by=dispatch_date(today, wishes.dispatch_days, shown.lead_time_days),
         currency=wishes.currency,
-        subtotal_amount=shown.subtotal_amount,
-        discount_amount=0,
+        subtotal_amount=found.subtotal_amount,
+        discount_code=reduction.code,
+        discount_amount=found.discount_amount,
         shipping_amount=delivery.amount,
-        shipping_vat_amount=shipping_vat,
-        vat_amount=sum(line.vat_amount for line in lines) + shipping_vat,
-        total_amount=shown.subtotal_amount + delivery.amount,
+        shipping_vat_amount=found.shipping_vat_amount,
+        vat_amount=found.vat_amount,
+        total_amount=found.total_amount,
     )
     order.lines = lines
     db.add(order)

@@ -13,6 +13,10 @@ class PriceChanged(Exception):
     """What was shown is not what it costs now: nothing is charged that was not seen."""
 
 
+class DiscountChanged(PriceChanged):
+    """The code takes off something else than what was shown, or nothing any more."""
+
+
 class CannotBePaid(Exception):
     """It comes to less, or to more, than one payment can be."""
 

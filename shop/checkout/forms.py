@@ -8,12 +8,22 @@ from email_validator import EmailNotValidError, validate_email
 from wtforms import Field, HiddenField, SelectField
 from wtforms.validators import ValidationError
 
+from shop.discounts.errors import BelowMinimum, CodeRefused, NotYet, Over, UsedUp
 from shop.kit.forms import LineField, Needed, ShopForm
-from shop.kit.i18n import country_name
+from shop.kit.i18n import country_name, format_day, format_money
 from shop.kit.i18n import gettext as _
 from shop.kit.i18n import lazy_gettext as lazy
+from shop.kit.money import Money
 
-LONGEST = {"name": 100, "email": 254, "address": 200, "city": 100, "postal_code": 12, "phone": 30}
+LONGEST = {
+    "name": 100,
+    "email": 254,
+    "address": 200,
+    "city": 100,
+    "postal_code": 12,
+    "phone": 30,
+    "code": 40,
+}
 SWEDISH_POSTAL_CODE = re.compile(r"(\d{3}) ?(\d{2})", re.ASCII)
 
 
@@ -29,6 +39,25 @@ class Buyer:
     locale: str
 
 
+def why_refused(problem: CodeRefused, currency: str) -> str:
+    """Return why a code takes nothing off, and what could be done about it."""
+    match problem:
+        case NotYet(starts_on=day):
+            return _("That code can be used from %(day)s on.") % {
+                "day": format_day(day, "d MMMM y")
+            }
+        case Over():
+            return _("That code is no longer valid. Take it away, and go on without it.")
+        case BelowMinimum(minimum_amount=amount):
+            return _("That code needs goods for at least %(amount)s, postage aside.") % {
+                "amount": format_money(Money(amount, currency))
+            }
+        case UsedUp():
+            return _("That code has been used up. Take it away, and go on without it.")
+        case _:
+            return _("We do not know that code. Check how it is spelt, or go on without it.")
+
+
 class CheckoutForm(ShopForm):
     name = LineField(
         lazy("Name"), [Needed(lazy("Enter your name, so that the post can find you."))]
@@ -42,6 +71,7 @@ class CheckoutForm(ShopForm):
     country = SelectField(lazy("Country"), validate_choice=False)
     phone = LineField(lazy("Phone (optional)"))
     delivery = HiddenField()
+    code = LineField(lazy("Discount code"))
 
     def __init__(self, formdata: Any, *, countries: list[str], home: str, **data: Any) -> None:
         super().__init__(formdata, **data)

@@ -11,17 +11,20 @@ from starlette.responses import RedirectResponse, Response
 
 from shop.cart.cookie import COOKIE, DAYS, Cart, CartLine, cart_text, read_cart
 from shop.cart.queries import shown_cart
-from shop.checkout.actions import Choice, Seller, place_order
+from shop.checkout.actions import Choice, Reduction, Seller, place_order
 from shop.checkout.errors import (
     CannotBeOrdered,
     CannotBePaid,
     DeliveryUnavailable,
+    DiscountChanged,
     EmptyCart,
     HoldInTheWay,
     PriceChanged,
     TooManyHolds,
 )
-from shop.checkout.forms import CheckoutForm
+from shop.checkout.forms import CheckoutForm, why_refused
+from shop.discounts.errors import CodeRefused
+from shop.discounts.queries import any_in_force, discount_by_code, normalised, worth
 from shop.kit.clock import local_day
 from shop.kit.cookies import get_cookie, set_cookie
 from shop.kit.forms import whole_number
@@ -29,7 +32,13 @@ from shop.kit.network import network_of
 from shop.kit.routing import PUBLIC, Get, Post
 from shop.kit.templating import page
 from shop.orders.models import Order
-from shop.orders.queries import held_by_cart, order_id_of, order_token, unbought
+from shop.orders.queries import (
+    held_by_cart,
+    order_id_of,
+    order_token,
+    pending_order_of_cart,
+    unbought,
+)
 from shop.payments.conversations import expire, open_session, settle
 from shop.payments.errors import PaymentError
 from shop.payments.holds import held_until
@@ -74,12 +83,15 @@ def place(request: Request, form: FormData) -> Response:
     except (
         CannotBeOrdered,
         CannotBePaid,
+        CodeRefused,
         OutOfStock,
         PriceChanged,
+        DiscountChanged,
         DeliveryUnavailable,
     ) as problem:
+        name, status = type(problem).__name__, 422 if isinstance(problem, CodeRefused) else 409
         with request.state.reads.begin() as db:
-            return _page(request, db, cart, checkout, problem=type(problem).__name__, status=409)
+            return _page(request, db, cart, checkout, problem=name, status=status)
     except PaymentError:
         with request.state.reads.begin() as db:
             return _page(request, db, cart, checkout, problem="PaymentError", status=503)
@@ -139,6 +151,8 @@ def _place(request: Request, cart: Cart, checkout: CheckoutForm, form: FormData)
         method=method,
         shown_subtotal=whole_number(form.get("subtotal"), least=0, most=MOST),
         shown_shipping=whole_number(form.get(f"price_{method}"), least=0, most=MOST),
+        code=checkout.code.data or "",
+        shown_discount=whole_number(form.get("shown_discount"), least=0, most=MOST) or 0,
     )
     buyer = checkout.buyer(state.locale)
     network = network_of(request.client.host) if request.client else ""
@@ -189,7 +203,29 @@ def _order_of_link(request: Request, db: Session) -> Order | None:
 
 def _typed_before(order: Order) -> dict[str, str]:
     names = ("name", "email", "address", "postal_code", "city", "country", "phone")
-    return {name: getattr(order, name) for name in names} | {"delivery": order.shipping_method}
+    typed = {name: getattr(order, name) for name in names}
+    return typed | {"delivery": order.shipping_method, "code": order.discount_code}
+
+
+def _reduction(
+    request: Request, db: Session, cart: Cart, form: CheckoutForm, subtotal_amount: int
+) -> Reduction:
+    """Return what the typed code takes off; what is wrong with it is said at its field."""
+    if not normalised(form.code.data or "") or form.code.errors:
+        return Reduction()
+    own = pending_order_of_cart(db, cart.id)
+    try:
+        discount = discount_by_code(db, form.code.data or "")
+        amount = worth(
+            discount,
+            subtotal_amount,
+            local_day(request.state.till.now()),
+            its_own_use=own is not None and own.discount_code == discount.code,
+        )
+    except CodeRefused as refused:
+        form.code.errors = [why_refused(refused, request.state.preferences.current.currency)]
+        return Reduction()
+    return Reduction(amount, discount.code, discount.id)
 
 
 def _page(
@@ -205,6 +241,11 @@ def _page(
     cart = unbought(db, cart)
     shown = shown_cart(db, cart, held_by_cart(db, cart.id))
     now = request.state.till.now()
+    reduction = _reduction(request, db, cart, form, shown.subtotal_amount)
+    if form.code.errors and problem == "DiscountChanged":
+        form.code.data, form.code.raw_data = "", None  # so that the new total can be confirmed
+    if form.code.errors and request.method == "POST" and status == 200:  # noqa: PLR2004
+        status = 422
     held = [line.variant.id for line in shown.lines if line.availability.held]
     today = local_day(now)
     options = delivery_options(db, form.country.data or "", shown.parcel, today)
@@ -218,6 +259,8 @@ def _page(
         status=status,
         form=form,
         cart=shown,
+        reduction=reduction,
+        asks_for_code=bool(form.code.data or form.code.errors) or any_in_force(db),
         delivery=options,
         method_name=method_name,
         chosen=chosen,

@@ -49,6 +49,11 @@ def worth(
     return min(discount.value, subtotal_amount)
 
 
+def any_in_force(db: Session) -> bool:
+    """Say whether there is a code at all that a buyer could type."""
+    return db.scalar(select(Discount.id).where(Discount.ended_at.is_(None)).limit(1)) is not None
+
+
 def discounts(db: Session) -> Sequence[Discount]:
     """Return every discount, the newest first."""
     return db.scalars(select(Discount).order_by(Discount.id.desc())).all()

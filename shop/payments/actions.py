@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from shop.discounts.actions import give_back
 from shop.kit.ids import random_token
 from shop.mail.actions import queue
 from shop.orders.actions import flag_for_review, move, write_entry
@@ -75,11 +76,26 @@ def start_attempt(  # noqa: PLR0913 - named at its one call
         "success_url": success_url,
         "cancel_url": cancel_url,
     }
+    coupon = None
+    if order.discount_amount:
+        request["discounts"] = [{"coupon": attempt_id}]
+        coupon = json.dumps(
+            {
+                "id": attempt_id,
+                "name": order.discount_code,
+                "amount_off": order.discount_amount,
+                "currency": currency,
+                "duration": "once",
+                "max_redemptions": 1,
+            },
+            ensure_ascii=False,
+        )
     attempt = PaymentAttempt(
         id=attempt_id,
         order_id=order.id,
         status=Status.CREATING,
         request=json.dumps(request, ensure_ascii=False),
+        coupon=coupon,
         fingerprint=fingerprint,
         amount=order.total_amount,
         currency=order.currency,
@@ -169,6 +185,7 @@ def close_attempt(
     end = OrderStatus.CANCELLED if attempt.release_asked_at else OrderStatus.EXPIRED
     if move(db, attempt.order_id, OrderStatus.PENDING, end):
         release(db, held_quantities(db, attempt.order_id))
+        give_back(db, attempt.order_id)
         write_entry(db, attempt.order_id, end, by="shop", now=now)
     return True
 

@@ -36,6 +36,8 @@ def open_session(till: Till, attempt_id: str) -> str | None:
     if attempt.status != Status.CREATING:
         return attempt.url
     try:
+        if attempt.coupon is not None:
+            till.gateway.create_coupon(json.loads(attempt.coupon), attempt.coupon_key)
         session = till.gateway.create_session(json.loads(attempt.request), attempt.idempotency_key)
     except PaymentRefused as refused:
         return _adopt(till, attempt, refused)

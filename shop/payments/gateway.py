@@ -149,6 +149,7 @@ class PaymentGateway(Protocol):
     livemode: bool
 
     def create_session(self, request: Mapping[str, Any], key: str) -> CheckoutSession: ...
+    def create_coupon(self, request: Mapping[str, Any], key: str) -> None: ...
     def retrieve_session(self, session_id: str) -> CheckoutSession: ...
     def expire_session(self, session_id: str) -> CheckoutSession: ...
     def sessions_since(self, at: datetime) -> Iterator[CheckoutSession]: ...
@@ -192,6 +193,20 @@ class StripeGateway:
                 self._sessions.create(request, {"idempotency_key": key})  # type: ignore[arg-type]
             )
         )
+
+    def create_coupon(self, request: Mapping[str, Any], key: str) -> None:
+        """Make the coupon that a payment page is to name; one that is there already will do."""
+        try:
+            self._repeated(
+                lambda: self._client.v1.coupons.create(
+                    request,  # type: ignore[arg-type]
+                    {"idempotency_key": key},
+                )
+            )
+        except PaymentRefused as refused:
+            cause = refused.__cause__
+            if getattr(cause, "code", None) != "resource_already_exists":
+                raise
 
     def retrieve_session(self, session_id: str) -> CheckoutSession:
         expand = ["payment_intent.latest_charge"]

@@ -73,6 +73,10 @@ class PaymentAttempt(Base):
     def idempotency_key(self) -> str:
         return f"co:{self.id}:v1"
 
+    @property
+    def coupon_key(self) -> str:
+        return f"cp:{self.id}:v1"
+
     def can_be_paid(self, now: datetime) -> bool:
         """Say whether there is a payment page, or Stripe can still be asked to make it."""
         if self.status == Status.CREATING:
