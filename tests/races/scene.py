@@ -13,7 +13,7 @@ from shop.config import Config
 from shop.kit.db import Sessions
 from shop.mail.models import Message
 from shop.orders.models import Order, OrderEntry
-from shop.payments.models import PaymentAttempt
+from shop.payments.models import PaymentAttempt, Refund
 from shop.payments.till import Till
 from shop.reports.verify import verify
 from shop.sandbox.stand_in.server import StandInServer
@@ -23,10 +23,34 @@ from tests.races.interleave import Rival, let_in
 from tests.support import ANNA, Buyer, FixedClock, Shelf
 
 CREATE = "/v1/checkout/sessions"
-with_control = pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "control"])
-on_postgresql = pytest.mark.parametrize(
-    "db_url", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True
+
+
+def _pair(*cases: tuple[str, bool], proved: tuple[str, bool] | None = None) -> pytest.MarkDecorator:
+    """Return the mark of a test that runs on databases, guarded and as a control; the case
+    *proved* is left to `make prove`.
+    """
+    return pytest.mark.parametrize(
+        ("db_url", "guarded"),
+        [
+            pytest.param(
+                *case,
+                id=f"{'guarded' if case[1] else 'control'}-{case[0]}",
+                marks=[pytest.mark.postgresql] * (case[0] == "postgresql")
+                + [pytest.mark.slow] * (case == proved),
+            )
+            for case in (*cases, *([proved] if proved else []))
+        ],
+        indirect=["db_url"],
+    )
+
+
+pair = _pair(
+    ("sqlite", True), ("postgresql", True), ("sqlite", False), proved=("postgresql", False)
 )
+# SQLite's one writer cannot be taken out: the control needs PostgreSQL
+pair_in_turns = _pair(("sqlite", True), ("postgresql", True), ("postgresql", False))
+# at a point that SQLite's one writer lets nobody come to
+pair_on_postgresql = _pair(("postgresql", True), ("postgresql", False))
 
 
 @dataclass(frozen=True)
@@ -111,6 +135,12 @@ class Scene:
     def entries(self, kind: str) -> int:
         with self.sessions.begin() as db:
             return len(db.scalars(select(OrderEntry).where(OrderEntry.kind == kind)).all())
+
+    def refunds(self) -> list[str]:
+        """Return every refund as "who made it, what became of it, the amount"."""
+        with self.sessions.begin() as db:
+            rows = db.scalars(select(Refund).order_by(Refund.id)).all()
+        return [f"{row.origin} {row.status} {row.amount}" for row in rows]
 
     def mails(self, kind: str) -> int:
         with self.sessions.begin() as db:

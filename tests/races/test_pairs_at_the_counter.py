@@ -5,7 +5,6 @@ See `test_pairs`: each stands here with the shop's guard, and without it.
 
 from typing import Any
 
-import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
@@ -18,28 +17,17 @@ from shop.stock.actions import reserve
 from tests.payments.tools import attempts, give_up_by_hand, wait_until
 from tests.races import without
 from tests.races.interleave import at_once, meet
-from tests.races.scene import CREATE, Books, Scene, on_postgresql, with_control
-from tests.support import on_both_databases
+from tests.races.scene import CREATE, Books, Scene, pair, pair_in_turns, pair_on_postgresql
 
 HELD = Books(["pending: open"], on_hand=1, reserved=1, charged=0, broken=[])
 ONE_LEFT = Books(["paid: paid"], on_hand=1, reserved=0, charged=1, broken=[])
 BOUGHT_AGAIN = Books(["paid: paid", "pending: open"], on_hand=1, reserved=1, charged=1, broken=[])
-# SQLite has one writer, who cannot be taken out: only PostgreSQL can show the control
-control_on_postgresql = pytest.mark.parametrize(
-    ("db_url", "guarded"),
-    [
-        pytest.param("sqlite", True, id="guarded-sqlite"),
-        pytest.param("postgresql", True, id="guarded-postgresql", marks=pytest.mark.postgresql),
-        pytest.param("postgresql", False, id="control-postgresql", marks=pytest.mark.postgresql),
-    ],
-    indirect=["db_url"],
-)
 
 
 # --- two buyers -----------------------------------------------------------------------------------
 
 
-@control_on_postgresql
+@pair_in_turns
 def test_two_orders_for_the_last_piece(scene: Scene) -> None:
     """One is in the middle of it: the other waits, and then sees that it is gone."""
     if not scene.guarded:
@@ -59,8 +47,7 @@ def test_two_orders_for_the_last_piece(scene: Scene) -> None:
         assert scene.books(doll).reserved == 2
 
 
-@on_postgresql
-@with_control
+@pair_on_postgresql
 def test_two_orders_that_do_not_take_turns(scene: Scene) -> None:
     """The turns keep order; it is the guard on the stock itself that lets nobody oversell."""
     without.turn(scene.patch)
@@ -77,8 +64,7 @@ def test_two_orders_that_do_not_take_turns(scene: Scene) -> None:
     assert scene.books(doll) == HELD
 
 
-@on_postgresql
-@with_control
+@pair_on_postgresql
 def test_late_money_and_another_order(scene: Scene) -> None:
     """The money came when the order was over: its piece is taken again, unless another has it."""
     if not scene.guarded:
@@ -103,8 +89,7 @@ def test_late_money_and_another_order(scene: Scene) -> None:
         assert (books.on_hand, books.reserved) == (0, 1)  # one doll, and two buyers
 
 
-@on_postgresql
-@with_control
+@pair_on_postgresql
 def test_two_carts_with_the_same_two_dolls(scene: Scene) -> None:
     """Rows are taken in one order, or each would hold what the other one waits for."""
     if not scene.guarded:
@@ -129,7 +114,7 @@ def test_two_carts_with_the_same_two_dolls(scene: Scene) -> None:
 # --- one buyer, two tabs --------------------------------------------------------------------------
 
 
-@control_on_postgresql
+@pair_in_turns
 def test_the_same_form_from_two_tabs(scene: Scene) -> None:
     if not scene.guarded:
         without.turn(scene.patch)
@@ -148,8 +133,7 @@ def test_the_same_form_from_two_tabs(scene: Scene) -> None:
     assert len(scene.happened("session.created")) == 1
 
 
-@on_both_databases
-@with_control
+@pair
 def test_changed_address_in_a_second_tab_and_payment_in_the_first(scene: Scene) -> None:
     """The first order must be closed before the second is made; it is paid before that."""
     if not scene.guarded:
@@ -166,8 +150,7 @@ def test_changed_address_in_a_second_tab_and_payment_in_the_first(scene: Scene) 
     assert scene.books(doll) == (ONE_LEFT if scene.guarded else BOUGHT_AGAIN)
 
 
-@on_both_databases
-@with_control
+@pair
 def test_the_button_pressed_again_and_payment(scene: Scene) -> None:
     """An old tab still shows the form of a cart that is paid in this very moment."""
     if not scene.guarded:
@@ -184,8 +167,7 @@ def test_the_button_pressed_again_and_payment(scene: Scene) -> None:
     assert scene.books(doll) == (ONE_LEFT if scene.guarded else BOUGHT_AGAIN)
 
 
-@on_both_databases
-@with_control
+@pair
 def test_a_double_click_while_stripe_makes_the_page(scene: Scene) -> None:
     """Both ask for the page of the one order: under one key, it is one page."""
     if not scene.guarded:
@@ -203,8 +185,7 @@ def test_a_double_click_while_stripe_makes_the_page(scene: Scene) -> None:
     assert len(scene.happened("session.created")) == (1 if scene.guarded else 2)
 
 
-@on_both_databases
-@with_control
+@pair
 def test_a_double_click_and_a_slow_stripe(scene: Scene) -> None:
     """Stripe refuses the second call as long as the first one runs: that is no answer yet."""
     if not scene.guarded:
@@ -228,8 +209,7 @@ def test_a_double_click_and_a_slow_stripe(scene: Scene) -> None:
 # --- a page that is given up while it is made -----------------------------------------------------
 
 
-@on_both_databases
-@with_control
+@pair
 def test_stripes_answer_and_giving_up(scene: Scene) -> None:
     """The page is made, and closed by another, before the one who asked for it hears of it."""
     if not scene.guarded:
@@ -253,15 +233,15 @@ def test_stripes_answer_and_giving_up(scene: Scene) -> None:
         assert scene.books(doll).orders == ["expired: open"]
 
 
-@on_both_databases
-@with_control
+@pair
 def test_giving_up_and_a_page_that_is_made_after_all(scene: Scene) -> None:
     """Stripe has no page of this order; before that is written down, the buyer asks once more
     and gets one. It can be paid, so its piece may not be given back unseen.
     """
     if not scene.guarded:
         without.whether_it_was_made(scene.patch)
-    scene.stand_in.control("faults", kind="500", path=CREATE, times=6)
+    scene.patch.setattr("shop.payments.gateway.TRIES", 1)
+    scene.stand_in.control("faults", kind="500", path=CREATE, times=2)
     doll = scene.shelf.add()
     buyer = scene.visitor(doll)
     assert buyer.order().status_code == 503
@@ -279,8 +259,7 @@ def test_giving_up_and_a_page_that_is_made_after_all(scene: Scene) -> None:
 # --- the shelf changes ----------------------------------------------------------------------------
 
 
-@on_both_databases
-@with_control
+@pair
 def test_archiving_and_an_order(scene: Scene) -> None:
     """The owner puts it away between the buyer's click and the order."""
     doll = scene.shelf.add("raven")
@@ -303,8 +282,7 @@ def test_archiving_and_an_order(scene: Scene) -> None:
     assert scene.books(doll).reserved == (0 if scene.guarded else 1)
 
 
-@on_both_databases
-@with_control
+@pair
 def test_a_new_price_and_an_order(scene: Scene) -> None:
     if not scene.guarded:
         without.consent(scene.patch)
@@ -328,8 +306,7 @@ def test_a_new_price_and_an_order(scene: Scene) -> None:
     assert ('data-total="30100"' in answer.text) is scene.guarded
 
 
-@on_both_databases
-@with_control
+@pair
 def test_new_postage_and_an_order(scene: Scene) -> None:
     if not scene.guarded:
         without.consent(scene.patch)

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from unittest.mock import ANY
 
 import pytest
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import bindparam, delete, select, text, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import GenerativeSelect
@@ -40,11 +39,11 @@ Patch = pytest.MonkeyPatch
 
 
 def attempt_guard(patch: Patch, **change: object) -> None:
-    """Let an attempt make the move to *change* from any state, not only from the right ones."""
+    """Let *change* be made to an attempt in any state, not only in the right ones."""
     guarded = payments._update
 
     def unguarded(db: Session, which: Any, *guards: Any, **values: object) -> bool:
-        is_it = change.items() <= values.items()
+        is_it = all(name in values and values[name] == to for name, to in change.items())
         return guarded(db, which, *(() if is_it else guards), **values)
 
     patch.setattr(payments, "_update", unguarded)
@@ -116,15 +115,28 @@ def second_look(patch: Patch) -> None:
     patch.setattr(checkout, "shown_cart", lambda *_: looked.cart)
 
 
+class _Whatever(int):
+    """An amount that is always the one that was shown."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+    __hash__ = int.__hash__
+
+
 def consent(patch: Patch) -> None:
     """Charge what it costs, whatever was shown."""
-    delivery: Any = checkout._delivery
+    place: Any = checkout.place_order
+    amounts = ("shown_subtotal", "shown_shipping", "shown_discount")
+    shown: Any = dict.fromkeys(amounts, _Whatever())
 
-    def agreed(*given: Any) -> Any:
-        anything = {"shown_subtotal": ANY, "shown_shipping": ANY}
-        return delivery(*(replace(g, **anything) if isinstance(g, Choice) else g for g in given))
+    def agreed(*given: Any, **named: Any) -> Any:
+        return place(*(replace(g, **shown) if isinstance(g, Choice) else g for g in given), **named)
 
-    patch.setattr(checkout, "_delivery", agreed)
+    patch.setattr(pages, "place_order", agreed)
 
 
 def bought_carts(patch: Patch) -> None:
@@ -216,3 +228,41 @@ def whether_it_was_made(patch: Patch) -> None:
         return payments.close_attempt(db, attempt, **how)
 
     patch.setattr("shop.payments.conversations.close_attempt", close_anyhow)
+
+
+# --- the owner ------------------------------------------------------------------------------------
+
+
+def look_at_what_is_held(patch: Patch) -> None:
+    """Send what is held for a person to look at."""
+    ship = orders.ship
+
+    def ship_anyhow(db: Session, order: Order, **how: Any) -> None:
+        kept = db.scalar(select(Order.review).where(Order.id == order.id))
+        db.execute(update(Order).where(Order.id == order.id).values(review=None))
+        ship(db, order, **how)
+        db.execute(update(Order).where(Order.id == order.id).values(review=kept))
+
+    patch.setattr("shop.orders.admin.ship", ship_anyhow)
+
+
+def whether_it_is_being_sent(patch: Patch) -> None:
+    """Take back a mail that a worker is sending."""
+
+    def take_back(db: Session, kind: str, subject_id: int) -> bool:
+        db.execute(delete(Message).where(Message.kind == kind, Message.subject_id == subject_id))
+        return True
+
+    patch.setattr(orders, "withdraw", take_back)
+
+
+def lease(patch: Patch) -> None:
+    """Let a worker send what another one is sending."""
+    patch.setattr(
+        "shop.mail.worker._is_free", lambda _now, message=Message: message.status == "queued"
+    )
+
+
+def fingerprint(patch: Patch) -> None:
+    """Take two equal statements for two."""
+    patch.setattr("shop.withdrawals.actions._fingerprint", lambda *_: secrets.token_hex(16))
