@@ -2,8 +2,7 @@
 
 import random
 import shutil
-from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -79,18 +78,14 @@ def test_doubled_shuffled_and_late_events_end_as_in_order(
     assert len(paid) == sum(row["what"] == "session.paid" for row in stand_in.log())
 
 
-def stand_in_time(stand_in: StandInServer) -> Any:
-    from datetime import UTC, datetime
-
+def stand_in_time(stand_in: StandInServer) -> datetime:
     return datetime.fromtimestamp(stand_in.control("clock")["now"], UTC)
 
 
 def lives(events: int, till: Till, stand_in: StandInServer) -> list[dict[str, Any]]:
     """Let orders live at Stripe until there are *events*: paid, paid back in parts, or expired."""
-    chance, taken = random.Random(7), []
-    charges: Callable[[], list[str]] = lambda: [  # noqa: E731 - read once a life
-        row["charge"] for row in stand_in.log() if row["what"] == "charge.succeeded"
-    ]
+    chance = random.Random(7)
+    taken: list[dict[str, Any]] = []
     while len(taken) < events:
         for _ in range(40):
             attempt_id = order(till, chance.randrange(10**9))
@@ -99,7 +94,7 @@ def lives(events: int, till: Till, stand_in: StandInServer) -> list[dict[str, An
                 till.gateway.expire_session(session_id)
                 continue
             stand_in.control(f"sessions/{session_id}/pay")
-        for charge in charges()[-20:]:
+        for charge in charges(stand_in)[-20:]:
             if chance.random() < 0.8:
                 stand_in.control(f"charges/{charge}/refund", amount=chance.randrange(1, 9000))
             if chance.random() < 0.3:
@@ -107,6 +102,10 @@ def lives(events: int, till: Till, stand_in: StandInServer) -> list[dict[str, An
         stand_in.control("clock", advance=2)
         taken += stand_in.control("webhooks/take")["taken"]
     return taken
+
+
+def charges(stand_in: StandInServer) -> list[str]:
+    return [row["charge"] for row in stand_in.log() if row["what"] == "charge.succeeded"]
 
 
 def order(till: Till, number: int) -> str:
