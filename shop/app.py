@@ -19,6 +19,7 @@ from shop.catalogue import admin as catalogue_admin
 from shop.catalogue import pages as catalogue_pages
 from shop.checkout import pages as checkout_pages
 from shop.config import Config, read_config
+from shop.discounts import admin as discounts_admin
 from shop.kit.clock import Clock, system_clock
 from shop.kit.cookies import get_cookie
 from shop.kit.db import is_sqlite, read_sessions, write_sessions
@@ -124,6 +125,7 @@ def routes() -> list[ShopRoute]:
         *preferences_pages.routes,
         *preferences_admin.routes,
         *shipping_admin.routes,
+        *discounts_admin.routes,
         *owner_pages.routes,
         *owner_admin.routes,
         *reports_pages.routes,

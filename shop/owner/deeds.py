@@ -19,6 +19,8 @@ DEEDS = {
     "mail-sent-again": lazy("An e-mail was sent again"),
     "withdrawal-seen-to": lazy("A withdrawal was seen to"),
     "postage-changed": lazy("Postage was changed"),
+    "discount-made": lazy("A discount was made"),
+    "discount-ended": lazy("A discount was ended"),
     "item-publish": lazy("An item was put on sale"),
     "item-unpublish": lazy("An item was taken out of the shop"),
     "item-archive": lazy("An item was put away"),

@@ -271,6 +271,37 @@ INVARIANTS = [
         """,
     ),
     Invariant(
+        "I10",
+        "a code is used as often as orders have it, and no oftener than it may be",
+        """
+        SELECT d.code, d.uses, count(r.id)
+        FROM discounts d LEFT JOIN redemptions r ON r.discount_id = d.id
+        GROUP BY d.id, d.code, d.uses, d.most_uses
+        HAVING d.uses <> count(r.id) OR d.uses > d.most_uses
+        """,
+    ),
+    Invariant(
+        "I10",
+        "an order that counts has the use of its code, and one that came to nothing has none",
+        """
+        SELECT o.number, o.status, o.discount_amount, r.amount
+        FROM orders o LEFT JOIN redemptions r ON r.order_id = o.id
+        WHERE coalesce(r.amount, 0) <> CASE
+            WHEN o.status IN ('pending', 'paid', 'shipped', 'delivered', 'refunded')
+            THEN o.discount_amount ELSE 0 END
+        """,
+    ),
+    Invariant(
+        "I10",
+        "the lines' shares of the discount are the order's",
+        """
+        SELECT o.number, o.discount_amount, sum(l.discount_amount)
+        FROM orders o JOIN order_lines l ON l.order_id = o.id
+        GROUP BY o.id, o.number, o.discount_amount
+        HAVING o.discount_amount <> sum(l.discount_amount)
+        """,
+    ),
+    Invariant(
         "I11",
         "no number is given twice, or above the series' last",
         """

@@ -129,6 +129,14 @@ INSERT INTO refunds (id, token, order_id, attempt_id, origin, reason, status, am
 SELECT 1, 'x', order_id, id, '{origin}', '', '{status}', {amount}, currency, created_at
 FROM payment_attempts WHERE order_id = {order}
 """
+DISCOUNT = """
+INSERT INTO discounts (id, code, kind, value, minimum_amount, most_uses, uses, created_at)
+SELECT 1, 'JUL25', 'percent', 10, 0, 1, 1, placed_at FROM orders WHERE id = 4
+"""
+REDEMPTION = """
+INSERT INTO redemptions (id, discount_id, order_id, amount, at)
+SELECT 1, 1, id, 2450, placed_at FROM orders WHERE id = {order}
+"""
 DEFECTS: list[tuple[str, list[str]]] = [
     (
         "what lies on the shelf is the sum of its movements",
@@ -277,6 +285,22 @@ DEFECTS: list[tuple[str, list[str]]] = [
     (
         "an event that counts as done has an attempt that Stripe was asked about",
         ["UPDATE payment_attempts SET checked_at = NULL WHERE order_id = 2"],
+    ),
+    (
+        "a code is used as often as orders have it, and no oftener than it may be",
+        [DISCOUNT],
+    ),
+    (
+        "an order that counts has the use of its code, and one that came to nothing has none",
+        [DISCOUNT, REDEMPTION.format(order=4)],
+    ),
+    (
+        "an order that counts has the use of its code, and one that came to nothing has none",
+        [DISCOUNT, REDEMPTION.format(order=2)],
+    ),
+    (
+        "the lines' shares of the discount are the order's",
+        ["UPDATE order_lines SET discount_amount = 1 WHERE order_id = 2"],
     ),
     (
         "no number is given twice, or above the series' last",
