@@ -14,6 +14,7 @@ from shop.mail.letterhead import Stationery
 from shop.mail.senders import make_sender
 from shop.mail.worker import PostOffice, send_due
 from shop.orders.messages import confirmation, dispatch, notice
+from shop.payments import messages as payments
 from shop.payments.gateway import StripeGateway
 from shop.payments.reconciler import reconcile, release_changed_carts, send_refunds
 from shop.payments.till import Till
@@ -23,6 +24,7 @@ WRITERS = {
     "order_confirmation": confirmation,
     "order_notice": notice,
     "dispatch": dispatch,
+    "refund": payments.refund,
     "withdrawal_receipt": withdrawals.receipt,
     "withdrawal_notice": withdrawals.notice,
 }

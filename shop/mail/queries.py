@@ -8,11 +8,14 @@ from shop.mail.models import Message, Status
 ABOUT_ORDERS = ("order_confirmation", "order_notice", "dispatch")
 
 
-def messages_about(db: Session, order_id: int) -> Sequence[Message]:
-    """Return the mails about one order, the oldest first."""
+def messages_about(db: Session, order_id: int, refund_ids: Sequence[int] = ()) -> Sequence[Message]:
+    """Return the mails about one order and its refunds, the oldest first."""
     return db.scalars(
         select(Message)
-        .where(Message.kind.in_(ABOUT_ORDERS), Message.subject_id == order_id)
+        .where(
+            (Message.kind.in_(ABOUT_ORDERS) & (Message.subject_id == order_id))
+            | ((Message.kind == "refund") & Message.subject_id.in_(refund_ids))
+        )
         .order_by(Message.id)
     ).all()
 

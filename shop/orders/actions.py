@@ -69,8 +69,10 @@ def flag_for_review(db: Session, order_id: int, reason: str, *, now: datetime) -
 def ship(db: Session, order: Order, *, tracking: str, now: datetime) -> None:
     """Say that a paid order is on its way, and tell the buyer; WrongState if it cannot be."""
     # Asked under the row's lock: what was read before may have been held since.
-    held = db.scalar(select(Order.review).where(Order.id == order.id).with_for_update())
-    if held is not None or not move(db, order.id, Status.PAID, Status.SHIPPED):
+    held, disputed = db.execute(
+        select(Order.review, Order.disputed).where(Order.id == order.id).with_for_update()
+    ).one()
+    if held is not None or disputed or not move(db, order.id, Status.PAID, Status.SHIPPED):
         raise WrongState
     db.add(Shipment(order_id=order.id, sent_at=now, tracking=tracking))
     write_entry(db, order.id, "shipped", by="owner", now=now, note=tracking)
@@ -93,6 +95,16 @@ def take_back_shipment(db: Session, order: Order, *, now: datetime) -> None:
         raise WrongState
     db.execute(delete(Shipment).where(Shipment.order_id == order.id))
     write_entry(db, order.id, "sending_taken_back", by="owner", now=now)
+
+
+def end_review(db: Session, order_id: int, reason: str) -> None:
+    """What the order was held for is over by itself."""
+    db.execute(
+        update(Order)
+        .where(Order.id == order_id, Order.review == reason)
+        .values(review=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def clear_review(db: Session, order_id: int, *, now: datetime) -> None:

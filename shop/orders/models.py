@@ -95,24 +95,24 @@ class Order(Base):
     entries: Mapped[list["OrderEntry"]] = relationship(lazy="raise", order_by="OrderEntry.id")
     shipments: Mapped[list["Shipment"]] = relationship(lazy="raise", order_by="Shipment.id")
 
-    def _money(self, amount: int) -> Money:
+    def money(self, amount: int) -> Money:
         return Money(amount, self.currency)
 
     @property
     def subtotal(self) -> Money:
-        return self._money(self.subtotal_amount)
+        return self.money(self.subtotal_amount)
 
     @property
     def shipping(self) -> Money:
-        return self._money(self.shipping_amount)
+        return self.money(self.shipping_amount)
 
     @property
     def vat(self) -> Money:
-        return self._money(self.vat_amount)
+        return self.money(self.vat_amount)
 
     @property
     def total(self) -> Money:
-        return self._money(self.total_amount)
+        return self.money(self.total_amount)
 
     @property
     def bought(self) -> bool:

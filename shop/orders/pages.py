@@ -8,6 +8,8 @@ from shop.kit.routing import PUBLIC, Get
 from shop.kit.templating import page
 from shop.orders.models import Status
 from shop.orders.queries import order_id_of, order_in_full
+from shop.payments.models import GIVEN_BACK
+from shop.payments.queries import refunds_of_order
 from shop.shipping.names import method_name
 
 ASK_AGAIN = "5"  # seconds
@@ -19,6 +21,7 @@ def show(request: Request) -> Response:
         raise HTTPException(404)
     with request.state.reads.begin() as db:
         order = order_in_full(db, order_id)
+        sent_back = refunds_of_order(db, order_id)
     if order is None:
         raise HTTPException(404)
     response = page(
@@ -26,6 +29,7 @@ def show(request: Request) -> Response:
         "orders/show.html",
         order=order,
         token=request.path_params["token"],
+        sent_back=[refund for refund in sent_back if refund.status in GIVEN_BACK],
         method=method_name(order.shipping_method),
     )
     response.headers["Referrer-Policy"] = "no-referrer"  # the address is the right to look

@@ -36,10 +36,12 @@ from shop.owner.forms import ChangePasswordForm, CodeForm, ConfirmForm
 from shop.owner.passwords import hash_password, password_matches
 from shop.owner.queries import audit_trail, recovery_codes_left, sessions_of
 from shop.owner.totp import qr_code, setup_link
+from shop.payments.queries import sent_back_since
 from shop.stock.queries import sold_out_since
 from shop.withdrawals.queries import unhandled
 
 LATELY = timedelta(days=14)
+THIS_WEEK = timedelta(days=7)
 LARGEST_ID = 999_999_999
 
 
@@ -59,6 +61,7 @@ def home(request: Request) -> Response:
             parked=parked_count(db),
             withdrawals=unhandled(db),
             sold_out=sold_out_since(db, now - LATELY),
+            sent_back=sent_back_since(db, now - THIS_WEEK),
             paid=paid_since(db, _month_start(now), wishes.currency),
             is_new=not any_bought(db),
             has_items=anything_published(db),

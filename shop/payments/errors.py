@@ -28,3 +28,7 @@ class RefundImpossible(Exception):
 
 class RefundTooLarge(Exception):
     """More than is left of the payment, or nothing."""
+
+
+class RefundChanged(Exception):
+    """Something has gone back since the owner looked."""

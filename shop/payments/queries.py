@@ -1,14 +1,20 @@
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
+from shop.kit.money import Money
+from shop.orders.models import Order, OrderLine
 from shop.payments.models import (
+    GIVEN_BACK,
     LIVE,
+    Origin,
     PaymentAttempt,
     ProviderEvent,
     Refund,
+    RefundLine,
     RefundStatus,
     Status,
 )
@@ -37,6 +43,13 @@ def refunds_to_send(db: Session, now: datetime) -> Sequence[int]:
     ).all()
 
 
+def refund_in_full(db: Session, refund_id: int) -> Refund:
+    """Return the refund with what it is for."""
+    return db.scalars(
+        select(Refund).options(selectinload(Refund.lines)).where(Refund.id == refund_id)
+    ).one()
+
+
 def refunds_of_order(db: Session, order_id: int) -> Sequence[Refund]:
     """Return the refunds of an order with what they are for, oldest first."""
     return db.scalars(
@@ -45,6 +58,55 @@ def refunds_of_order(db: Session, order_id: int) -> Sequence[Refund]:
         .where(Refund.order_id == order_id)
         .order_by(Refund.id)
     ).all()
+
+
+def pieces_left(db: Session, lines: Sequence[OrderLine]) -> dict[int, int]:
+    """Return how many pieces of each order line have not been paid back: line id, pieces."""
+    rows = db.execute(
+        select(RefundLine.order_line_id, func.sum(RefundLine.quantity))
+        .join(Refund, Refund.id == RefundLine.refund_id)
+        .where(
+            RefundLine.order_line_id.in_([line.id for line in lines]),
+            Refund.status.in_(GIVEN_BACK),
+        )
+        .group_by(RefundLine.order_line_id)
+    )
+    gone = {line_id: int(pieces) for line_id, pieces in rows}
+    return {line.id: line.quantity - gone.get(line.id, 0) for line in lines}
+
+
+@dataclass(frozen=True)
+class SentBack:
+    """Money that came when there was nothing any more for it, and goes back by itself."""
+
+    number: int  # of the order
+    reason: str
+    amount: Money
+
+
+def sent_back_since(db: Session, since: datetime) -> Sequence[SentBack]:
+    rows = db.execute(
+        select(Order.number, Refund.reason, Refund.amount, Refund.currency)
+        .join(Order, Order.id == Refund.order_id)
+        .where(
+            Refund.origin == Origin.AUTO,
+            Refund.requested_at >= since,
+            Refund.status.in_(GIVEN_BACK),
+        )
+        .order_by(Refund.id.desc())
+    )
+    return [
+        SentBack(number, reason, Money(amount, currency))
+        for number, reason, amount, currency in rows
+    ]
+
+
+def paid_attempt(db: Session, order_id: int) -> PaymentAttempt | None:
+    return db.scalar(
+        select(PaymentAttempt).where(
+            PaymentAttempt.order_id == order_id, PaymentAttempt.status == Status.PAID
+        )
+    )
 
 
 def latest_attempt(db: Session, order_id: int) -> PaymentAttempt | None:
@@ -83,7 +145,8 @@ def attempts_to_check(db: Session, now: datetime) -> Sequence[PaymentAttempt]:
                 & _unchecked_for(now, timedelta(hours=1)),
             )
         )
-        .order_by(PaymentAttempt.created_at)
+        # those that were asked about longest ago first: a hundred stuck ones starve no other
+        .order_by(PaymentAttempt.checked_at.asc().nulls_first(), PaymentAttempt.created_at)
         .limit(100)
     ).all()
 

@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 
 from shop.kit.ids import random_token
 from shop.mail.actions import queue
-from shop.orders.actions import flag_for_review, move, write_entry
+from shop.orders.actions import end_review, flag_for_review, move, write_entry
 from shop.orders.models import Order, OrderEntry, OrderLine
 from shop.orders.models import Status as OrderStatus
 from shop.orders.queries import held_quantities
-from shop.payments.errors import RefundImpossible, RefundTooLarge
+from shop.payments.errors import RefundChanged, RefundImpossible, RefundTooLarge
 from shop.payments.gateway import StripeRefund
 from shop.payments.models import (
     GIVEN_BACK,
@@ -50,13 +50,17 @@ class Wish:
     restock: frozenset[int] = frozenset()  # the lines whose pieces lie on the shelf again
     postage: bool = False
     other_amount: int = 0
+    whole: bool = False  # all that is left of the payment, whatever went back without a reason
 
 
-def request_refund(db: Session, order_id: int, wish: Wish, *, now: datetime) -> Refund:
+def request_refund(
+    db: Session, order_id: int, wish: Wish, *, seen: int | None = None, now: datetime
+) -> Refund:
     """Write down what goes back to the buyer, before Stripe is asked.
 
-    Raises RefundImpossible for an order that is not paid or is disputed, RefundTooLarge for more
-    than is left, or for nothing.
+    *seen* is how much had gone back when the owner looked: a second click finds more. Raises
+    RefundChanged for that, RefundImpossible for an order that is not paid or is disputed,
+    RefundTooLarge for more than is left, or for nothing.
     """
     order = locked_order(db, order_id)
     attempt = db.scalar(
@@ -64,9 +68,16 @@ def request_refund(db: Session, order_id: int, wish: Wish, *, now: datetime) -> 
             PaymentAttempt.order_id == order_id, PaymentAttempt.status == Status.PAID
         )
     )
-    if attempt is None or order.disputed or order.status not in FULFILLED:
+    if attempt is None:
+        raise RefundImpossible
+    gone = given_back(db, attempt.id)
+    if seen not in (None, gone):
+        raise RefundChanged
+    if order.disputed or order.status not in FULFILLED:
         raise RefundImpossible
     parts = _parts(db, order, wish)
+    if wish.whole:
+        _fit(parts, attempt.amount - gone)
     refund = _write_refund(db, attempt, sum(part.amount for part in parts), Origin.OWNER, now)
     for part in parts:
         part.refund_id = refund.id
@@ -146,7 +157,7 @@ def follow_money(
         _turn(db, attempt, Status.REFUNDED, Status.LATE)
     elif status == Status.REVIEW and whole and captured is not None:
         _turn(db, attempt, Status.REVIEW, Status.REFUNDED)
-        if move(db, order.id, OrderStatus.PENDING, OrderStatus.CANCELLED, placed_from=""):
+        if move(db, order.id, OrderStatus.PENDING, OrderStatus.CANCELLED):
             release(db, held_quantities(db, order.id))
             write_entry(db, order.id, OrderStatus.CANCELLED, by="shop", now=now)
 
@@ -266,6 +277,7 @@ def _follow_order(db: Session, order: Order, *, whole: bool, now: datetime) -> N
     if whole and status in FULFILLED:
         if move(db, order.id, status, OrderStatus.REFUNDED):
             write_entry(db, order.id, OrderStatus.REFUNDED, by="shop", now=now)
+            end_review(db, order.id, "withdrawal")
     elif not whole and status == OrderStatus.REFUNDED:
         before = _status_before(db, order.id)
         if move(db, order.id, status, before):
@@ -355,6 +367,17 @@ def _parts(db: Session, order: Order, wish: Wish) -> list[RefundLine]:
     return parts
 
 
+def _fit(parts: list[RefundLine], left: int) -> None:
+    """Let the parts be what is left: some of it may have gone back without saying what for."""
+    excess = sum(part.amount for part in parts) - left
+    if excess < 0:
+        parts.append(RefundLine(what=What.OTHER, quantity=0, amount=-excess))
+    for part in reversed(parts):
+        less = min(part.amount, max(excess, 0))
+        part.amount -= less
+        excess -= less
+
+
 def _restock(db: Session, order: Order, parts: Sequence[RefundLine], now: datetime) -> None:
     quantities: dict[int, int] = {}
     for part in parts:
@@ -373,4 +396,5 @@ def everything_left(db: Session, order: Order, *, restock: bool) -> Wish:
         quantities={line_id: n for line_id, n in left.items() if n},
         restock=frozenset(left) if restock else frozenset(),
         postage=order.shipping_amount > 0 and not postage_refunded(db, order.id),
+        whole=True,
     )
