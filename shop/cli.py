@@ -255,12 +255,19 @@ def check() -> None:
 
 @app.command()
 def reconcile() -> None:
-    """Ask Stripe about everything that is half done, once."""
-    from shop.payments.reconciler import reconcile as one_pass
+    """Ask Stripe about everything, once. Exit 1 if something is left for you to look at."""
+    from shop.payments.findings import open_findings
+    from shop.payments.reconciler import everything
     from shop.worker import make_till
 
-    outcome = one_pass(make_till(_config()))
-    typer.echo(f"{outcome.done} finished, {outcome.failed} wait because Stripe did not answer.")
+    till = make_till(_config())
+    for name, outcome in everything(till).items():
+        typer.echo(f"{name:14} {outcome.done} done, {outcome.failed} failed")
+    with till.sessions.begin() as db:
+        left = open_findings(db)
+    for finding in left:
+        typer.echo(f"FOUND {finding.kind} {finding.subject} {finding.detail}")
+    raise SystemExit(1 if left else 0)
 
 
 @app.command()

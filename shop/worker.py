@@ -16,7 +16,13 @@ from shop.mail.worker import PostOffice, send_due
 from shop.orders.messages import confirmation, dispatch, notice
 from shop.payments import messages as payments
 from shop.payments.gateway import StripeGateway
-from shop.payments.reconciler import reconcile, release_changed_carts, send_refunds
+from shop.payments.reconciler import (
+    catch_up,
+    compare_everything,
+    reconcile,
+    release_changed_carts,
+    send_refunds,
+)
 from shop.payments.till import Till
 from shop.withdrawals import messages as withdrawals
 
@@ -66,6 +72,8 @@ def run_worker(config: Config, stop: threading.Event) -> None:
             Job("changed carts", timedelta(seconds=2), lambda: release_changed_carts(till)),
             Job("refunds", timedelta(seconds=5), lambda: send_refunds(till)),
             Job("reconciler", timedelta(minutes=1), lambda: reconcile(till)),
+            Job("news and ledger", timedelta(minutes=1), lambda: catch_up(till)),
+            Job("comparison", timedelta(minutes=10), lambda: compare_everything(till)),
         ],
         stop,
     )

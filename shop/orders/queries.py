@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from shop.cart.cookie import Cart, new_cart
@@ -86,7 +86,7 @@ def to_send(db: Session) -> Sequence[Order]:
     return db.scalars(
         select(Order)
         .options(selectinload(Order.lines))
-        .where(Order.status == Status.PAID, Order.review.is_(None))
+        .where(Order.status == Status.PAID, Order.review.is_(None), Order.disputed.is_(False))
         .order_by(Order.paid_at, Order.id)
     ).all()
 
@@ -96,7 +96,7 @@ def held_for_review(db: Session) -> Sequence[Order]:
     return db.scalars(
         select(Order)
         .options(selectinload(Order.lines))
-        .where(Order.review.is_not(None))
+        .where(or_(Order.review.is_not(None), Order.disputed.is_(True)))
         .order_by(Order.id)
     ).all()
 
@@ -111,10 +111,11 @@ class Waiting:
 
 
 def waiting(db: Session, today: date) -> Waiting:
+    # Grouped by their names: PostgreSQL takes two parameters for two expressions.
+    held = or_(Order.review.is_not(None), Order.disputed.is_(True)).label("held")
+    due = (Order.dispatch_by <= today).label("due")
     rows = db.execute(
-        select(Order.review.is_not(None), Order.dispatch_by <= today, func.count())
-        .where(Order.status == Status.PAID)
-        .group_by(Order.review.is_not(None), Order.dispatch_by <= today)
+        select(held, due, func.count()).where(Order.status == Status.PAID).group_by(held, due)
     )
     counts = {(bool(held), bool(due)): n for held, due, n in rows}
     return Waiting(

@@ -15,9 +15,11 @@ from shop.payments.actions import (
     record_session,
     record_trouble,
 )
+from shop.payments.disputes import apply_dispute
 from shop.payments.errors import NoSuchSession, PaymentError, PaymentRefused, PaymentUnknown
 from shop.payments.gateway import CheckoutSession
 from shop.payments.models import PaymentAttempt, Refund, RefundStatus, Status
+from shop.payments.queries import attempt_of_payment
 from shop.payments.refunds import apply_refunds, record_refund_trouble, refuse_refund
 from shop.payments.till import Till
 
@@ -61,6 +63,8 @@ def settle(till: Till, attempt_id: str) -> None:
         _give_up(till, attempt, unknown)
         return
     _apply(till, attempt, session)
+    if session.changed_since:  # news of it may have come before anybody knew whose payment it is
+        ask_about_refunds(till, attempt_id)
 
 
 def expire(till: Till, attempt_id: str) -> None:
@@ -137,6 +141,14 @@ def ask_about_refunds(till: Till, attempt_id: str) -> None:
     with till.sessions.begin() as db:
         current = db.get_one(PaymentAttempt, attempt_id)
         apply_refunds(db, current, found, captured=captured, now=till.now())
+
+
+def ask_about_disputes(till: Till, payment_intent_id: str) -> None:
+    """Ask Stripe what the buyer's bank says of a payment."""
+    for found in till.gateway.disputes_of(payment_intent_id):
+        with till.sessions.begin() as db:
+            attempt = attempt_of_payment(db, payment_intent_id)
+            apply_dispute(db, found, attempt, now=till.now())
 
 
 def _adopt(till: Till, attempt: PaymentAttempt, problem: PaymentError) -> str | None:

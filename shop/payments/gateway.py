@@ -81,6 +81,7 @@ class CheckoutSession:
     payment_intent_id: str | None
     amount_received: int | None
     payment_method: str
+    changed_since: bool = False  # some of it went back, or is disputed
     payment_failed: bool = False  # by a method that settles later: nothing comes any more
 
 
@@ -121,6 +122,7 @@ class BalanceTransaction:
     fee: int
     currency: str  # upper case
     source_id: str
+    payment_intent_id: str  # that it comes from; "" for a payout
     at: datetime
     available_at: datetime
 
@@ -310,7 +312,7 @@ class StripeGateway:
             lambda: [
                 _read_transaction(found)
                 for found in moved.list(
-                    {"created": {"gte": _seconds(at)}, "limit": 100}
+                    {"created": {"gte": _seconds(at)}, "limit": 100, "expand": ["data.source"]}
                 ).auto_paging_iter()
             ]
         )[::-1]
@@ -452,6 +454,7 @@ def _read_transaction(moved: stripe.BalanceTransaction) -> BalanceTransaction:
         fee=moved.fee,
         currency=moved.currency.upper(),
         source_id=_id_of(moved.source),
+        payment_intent_id=_id_of(getattr(moved.source, "payment_intent", None)),
         at=_moment(moved.created),
         available_at=_moment(moved.available_on),
     )
@@ -461,7 +464,8 @@ def _read_session(session: stripe.checkout.Session) -> CheckoutSession:
     intent = session.payment_intent
     expanded = intent if isinstance(intent, stripe.PaymentIntent) else None
     charge = expanded.latest_charge if expanded else None
-    details = charge.payment_method_details if isinstance(charge, stripe.Charge) else None
+    whole = charge if isinstance(charge, stripe.Charge) else None
+    details = whole.payment_method_details if whole else None
     metadata = session.metadata.to_dict() if session.metadata else {}
     return CheckoutSession(
         id=session.id,
@@ -476,5 +480,6 @@ def _read_session(session: stripe.checkout.Session) -> CheckoutSession:
         payment_intent_id=intent if isinstance(intent, str) else intent.id if intent else None,
         amount_received=expanded.amount_received if expanded else None,
         payment_method=details.type if details else "",
+        changed_since=whole is not None and (whole.amount_refunded > 0 or whole.disputed),
         payment_failed=expanded is not None and expanded.status in FAILED,
     )

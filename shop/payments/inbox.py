@@ -10,7 +10,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from shop.kit.db import UTCDateTime
-from shop.payments.conversations import ask_about_refunds, settle
+from shop.payments.conversations import ask_about_disputes, ask_about_refunds, settle
 from shop.payments.errors import PaymentError
 from shop.payments.gateway import Event
 from shop.payments.models import ProviderEvent
@@ -64,6 +64,9 @@ def process(till: Till, event_id: str) -> None:
 def _act(till: Till, event: ProviderEvent) -> bool:
     """Ask Stripe about what *event* hints at; say whether it is about a payment of ours."""
     about = json.loads(event.payload)["data"]["object"]
+    if event.type.startswith("charge.dispute."):
+        ask_about_disputes(till, _payment_intent_of(about))
+        return True
     with till.sessions.begin() as db:
         attempt = attempt_of_session(db, event.object_id) or attempt_of_payment(
             db, _payment_intent_of(about)

@@ -1,15 +1,34 @@
-"""The one who asks when nobody calls: every minute, what is half done is finished."""
+"""The one who asks when nobody calls: every minute, what is half done is finished; every night,
+all that Stripe has is held against all that the shop has.
+"""
 
+import json
 import logging
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from shop.payments.conversations import expire, send_refund, settle
-from shop.payments.errors import PaymentError
-from shop.payments.inbox import process
-from shop.payments.models import Status
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shop.payments.conversations import (
+    ask_about_disputes,
+    ask_about_refunds,
+    expire,
+    send_refund,
+    settle,
+)
+from shop.payments.disputes import open_disputes
+from shop.payments.errors import PaymentError, PaymentRefused
+from shop.payments.findings import note_finding, right_again
+from shop.payments.gateway import CheckoutSession, Event
+from shop.payments.inbox import process, store
+from shop.payments.ledger import book, ledger_balances
+from shop.payments.models import Cursor, PaymentAttempt, Status
 from shop.payments.queries import (
+    attempt_of_payment,
     attempts_to_check,
     attempts_to_release,
     refunds_to_send,
@@ -19,6 +38,12 @@ from shop.payments.till import Till
 
 log = logging.getLogger("shop.payments")
 Id = TypeVar("Id", int, str)
+KEPT = timedelta(days=30)  # how long Stripe keeps its events, and how far back a night looks
+ON_ITS_WAY = timedelta(seconds=30)  # in which news that has not come is not missed yet
+NIGHT = timedelta(hours=20)  # from one comparison of everything to the next
+BREATH = 0.2  # seconds between the questions of a night: five a second at the most
+FROM_THE_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+SETTLED_LATER = (Status.CREATING, Status.OPEN, Status.PROCESSING, Status.EXPIRED, Status.FAILED)
 
 
 @dataclass
@@ -46,6 +71,22 @@ def send_refunds(till: Till) -> Outcome:
     return _each(list(waiting), lambda refund_id: send_refund(till, refund_id))
 
 
+def catch_up(till: Till) -> Outcome:
+    """Hear what was missed, and book what has moved."""
+    return read_events(till) + keep_ledger(till)
+
+
+def everything(till: Till, sleep: Callable[[float], None] = time.sleep) -> dict[str, Outcome]:
+    """Do every part once, whenever it was last done; return what was done of each."""
+    return {
+        "changed carts": release_changed_carts(till),
+        "half done": reconcile(till),
+        "refunds sent": send_refunds(till),
+        "events": read_events(till, younger_too=True),
+        **compare_everything(till, always=True, sleep=sleep),
+    }
+
+
 def reconcile(till: Till) -> Outcome:
     """Finish what was left: half-made attempts, pages past their time, events not acted upon."""
     now = till.now()
@@ -62,7 +103,172 @@ def reconcile(till: Till) -> Outcome:
     )
 
 
-def _each(ids: Sequence[Id], work: Callable[[Id], None]) -> Outcome:
+def read_events(till: Till, *, younger_too: bool = False) -> Outcome:
+    """Act upon the events whose webhooks never came. Those of the last seconds are on their way,
+    and wait for the next time unless the *younger_too* are asked for.
+    """
+    now = till.now()
+    since = _read_until(till, "events", now - KEPT) - timedelta(minutes=10)
+    try:
+        found = till.gateway.events_since(max(since, now - KEPT))
+    except PaymentError as error:
+        return _silent("the events", error)
+    limit = now.timestamp() if younger_too else (now - ON_ITS_WAY).timestamp()
+    missed = [
+        event.id
+        for event in found
+        if event.livemode == till.gateway.livemode
+        and (younger_too or json.loads(event.payload)["created"] <= limit)
+        and _keep(till, event, now)
+    ]
+    with till.sessions.begin() as db:
+        db.merge(Cursor(name="events", at=now))
+    return _each(missed, lambda event_id: process(till, event_id))
+
+
+def keep_ledger(till: Till, every: timedelta = timedelta(minutes=10)) -> Outcome:
+    """Book what has moved at Stripe, unless that was done less than *every* ago."""
+    now = till.now()
+    since = _read_until(till, "ledger", FROM_THE_BEGINNING)
+    if now - since < every:
+        return Outcome()
+    start = max(since - timedelta(days=1), FROM_THE_BEGINNING)
+    try:
+        moved = till.gateway.balance_transactions_since(start)
+    except PaymentError as error:
+        return _silent("the ledger", error)
+    with till.sessions.begin() as db:
+        booked = book(db, moved)
+        db.merge(Cursor(name="ledger", at=now))
+    return Outcome(done=booked)
+
+
+def compare_everything(
+    till: Till, *, always: bool = False, sleep: Callable[[float], None] = time.sleep
+) -> dict[str, Outcome]:
+    """Hold all of Stripe's last month against the shop's, once a night or when told *always*;
+    return what was done of each kind. What does not answer to be put right becomes a finding.
+    """
+    now = till.now()
+    if not always and now - _read_until(till, "nightly", FROM_THE_BEGINNING) < NIGHT:
+        return {}
+    done = {}
+    for name, part in {
+        "sessions": _compare_sessions,
+        "refunds": _compare_refunds,
+        "disputes": _compare_disputes,
+        "balance": _compare_balance,
+    }.items():
+        try:
+            done[name] = part(till, now, sleep)
+        except PaymentError as error:
+            done[name] = _silent(name, error)
+    if not any(outcome.failed for outcome in done.values()):
+        with till.sessions.begin() as db:
+            db.merge(Cursor(name="nightly", at=now))
+    return done
+
+
+def _compare_sessions(till: Till, now: datetime, sleep: Callable[[float], None]) -> Outcome:
+    ours = [found for found in till.gateway.sessions_since(now - KEPT) if found.attempt_id]
+    with till.sessions.begin() as db:
+        attempts = {found.id: _attempt_for(db, found) for found in ours}
+    behind = [
+        attempt.id
+        for found in ours
+        if (attempt := attempts[found.id]) is not None
+        and found.payment_status == "paid"
+        and attempt.status in SETTLED_LATER
+    ]
+    unknown = {found.id: found for found in ours if attempts[found.id] is None}
+    return _each(_slowly(behind, sleep), lambda attempt_id: settle(till, attempt_id)) + _each(
+        _slowly(unknown, sleep), lambda id_: _meet_stranger(till, unknown[id_], now)
+    )
+
+
+def _attempt_for(db: Session, found: CheckoutSession) -> PaymentAttempt | None:
+    """Return the attempt that the session belongs to, its answer being on its way included."""
+    attempt = db.get(PaymentAttempt, found.attempt_id)
+    if attempt is None or attempt.session_id not in (None, found.id):
+        return None
+    return attempt
+
+
+def _meet_stranger(till: Till, found: CheckoutSession, now: datetime) -> None:
+    """A session that names an attempt of which the shop knows nothing: it was made before the
+    database was brought back from a backup. Nobody may pay it, and what was paid, a person sees.
+    """
+    if found.status == "open":
+        try:
+            till.gateway.expire_session(found.id)
+        except PaymentRefused:  # paid this moment: it is found the next time
+            log.warning("an unknown session could not be closed")
+    elif found.payment_status == "paid":
+        with till.sessions.begin() as db:
+            detail = f"{found.amount_total} {found.currency}"
+            note_finding(db, "unknown_payment", found.id, detail, now=now)
+
+
+def _compare_refunds(till: Till, now: datetime, sleep: Callable[[float], None]) -> Outcome:
+    payments = till.gateway.refunded_since(now - KEPT)
+    with till.sessions.begin() as db:
+        known = [attempt_of_payment(db, payment) for payment in sorted(payments)]
+    return _each(
+        _slowly([attempt.id for attempt in known if attempt is not None], sleep),
+        lambda attempt_id: ask_about_refunds(till, attempt_id),
+    )
+
+
+def _compare_disputes(till: Till, now: datetime, sleep: Callable[[float], None]) -> Outcome:
+    payments = {found.payment_intent_id for found in till.gateway.disputes_since(now - KEPT)}
+    with till.sessions.begin() as db:
+        payments |= {dispute.payment_intent_id for dispute in open_disputes(db)}
+    return _each(
+        _slowly(sorted(payments), sleep), lambda payment: ask_about_disputes(till, payment)
+    )
+
+
+def _compare_balance(till: Till, now: datetime, _sleep: Callable[[float], None]) -> Outcome:
+    booked = keep_ledger(till, timedelta(0))
+    if booked.failed:
+        return booked
+    at_stripe = till.gateway.balance()
+    with till.sessions.begin() as db:
+        here = ledger_balances(db)
+        for currency in sorted({*at_stripe, *here}):
+            theirs, ours = at_stripe.get(currency, 0), here.get(currency, 0)
+            if theirs == ours:
+                right_again(db, "ledger_differs", currency, now=now)
+            else:
+                note_finding(db, "ledger_differs", currency, f"{theirs} {ours}", now=now)
+    return booked
+
+
+def _read_until(till: Till, name: str, at_first: datetime) -> datetime:
+    with till.sessions.begin() as db:
+        return db.scalar(select(Cursor.at).where(Cursor.name == name)) or at_first
+
+
+def _keep(till: Till, event: Event, now: datetime) -> bool:
+    with till.sessions.begin() as db:
+        is_new = store(db, event, event.payload, now=now)
+        if is_new:
+            note_finding(db, "missed_event", event.id, event.type, now=now, quiet=True)
+    return is_new
+
+
+def _slowly(ids: Iterable[Id], sleep: Callable[[float], None]) -> Iterable[Id]:
+    for id_ in ids:
+        sleep(BREATH)
+        yield id_
+
+
+def _silent(what: str, error: PaymentError) -> Outcome:
+    log.warning("%s wait: %s", what, error)
+    return Outcome(failed=1)
+
+
+def _each(ids: Iterable[Id], work: Callable[[Id], None]) -> Outcome:
     outcome = Outcome()
     for id_ in ids:
         try:
