@@ -4,14 +4,26 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 import httpx2
+from sqlalchemy import select, update
 
 from shop.kit.db import sqlite_module
-from tests.crashes.stage import PAST_ITS_TIME, Purchase
+from shop.orders.actions import write_entry
+from shop.orders.models import Order
+from shop.payments.models import PaymentAttempt
+from shop.stock.actions import release
+from tests.crashes.stage import PAST_ITS_TIME, Purchase, sell_to_another
 
 FULL_LOG = 1000  # pages, at which SQLite empties its log
 Deed = Callable[[], httpx2.Response]
+
+
+class End(StrEnum):
+    FOR_SALE = "for sale"  # nobody has paid
+    BOUGHT = "bought"
+    MONEY_BACK = "money back"  # the doll is another's
 
 
 @dataclass(frozen=True)
@@ -24,7 +36,7 @@ class Operation:
     prepare: Callable[[Purchase], Deed | None]
     job: str = ""
     ahead: timedelta = timedelta()
-    pays: bool = False  # Stripe has the buyer's money
+    ends: End = End.FOR_SALE  # when nobody comes back
     databases: tuple[str, ...] = ("sqlite", "postgresql")
 
 
@@ -81,14 +93,43 @@ def _paid_and_known(purchase: Purchase) -> None:
     _return(purchase)()
 
 
+def _late_return(purchase: Purchase) -> Deed:
+    """Paid when the order had been given up, by hand, and its doll was sold to another."""
+    session_id = purchase.order()
+    _give_up(purchase)
+    sell_to_another(purchase)
+    purchase.stage.pay(session_id)
+    path = purchase.return_path()
+    return lambda: purchase.buyer.get(path)
+
+
+def _give_up(purchase: Purchase) -> None:
+    """What never happens by itself: let an order go whose page can still be paid."""
+    with purchase.stage.sessions.begin() as db:
+        order = db.scalars(select(Order).where(Order.email == purchase.email)).one()
+        order.status = "expired"
+        write_entry(db, order.id, "expired", by="owner", now=purchase.stage.clock())
+        of_order = update(PaymentAttempt).where(PaymentAttempt.order_id == order.id)
+        db.execute(of_order.values(status="expired"))
+        release(db, {purchase.variant_id: 1})
+
+
+def _money_to_give_back(purchase: Purchase) -> None:
+    _late_return(purchase)()
+
+
 OPERATIONS = [
     Operation("checkout", _checkout),
     Operation("another form", _another_form),
     Operation("full log", _checkout_over_a_full_log, databases=("sqlite",)),
-    Operation("return", _return, pays=True),
-    Operation("webhook", _webhook, pays=True),
-    Operation("reconciler", _paid_unheard, job="reconciler", ahead=timedelta(minutes=3), pays=True),
+    Operation("return", _return, ends=End.BOUGHT),
+    Operation("webhook", _webhook, ends=End.BOUGHT),
+    Operation(
+        "reconciler", _paid_unheard, job="reconciler", ahead=timedelta(minutes=3), ends=End.BOUGHT
+    ),
     Operation("expiry", _unpaid, job="reconciler", ahead=PAST_ITS_TIME),
     Operation("changed cart", _changed_cart, job="changed carts"),
-    Operation("mail", _paid_and_known, job="mail", pays=True),
+    Operation("late return", _late_return, ends=End.MONEY_BACK),
+    Operation("refund", _money_to_give_back, job="refunds", ends=End.MONEY_BACK),
+    Operation("mail", _paid_and_known, job="mail", ends=End.BOUGHT),
 ]

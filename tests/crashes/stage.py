@@ -178,6 +178,7 @@ class Purchase:
     buyer: Buyer
     email: str
     since: int  # in Stripe's log
+    others: set[str] = field(default_factory=set)  # sessions of those who bought the doll instead
     wishes: dict[str, str] = field(default_factory=dict)
     answers: list[httpx2.Response] = field(default_factory=list)  # of what was to kill the shop
 
@@ -225,3 +226,17 @@ def a_purchase(stage: Stage) -> Iterator[Purchase]:
         buyer = Buyer(http)
         buyer.add(variant_id)
         yield Purchase(stage, variant_id, buyer, f"kund{number}@example.se", stage.mark())
+
+
+def sell_to_another(purchase: Purchase) -> None:
+    """Let a rival buy the doll, from the shelf to the order page."""
+    stage = purchase.stage
+    base_url = stage.config.base_url
+    with httpx2.Client(base_url=base_url, timeout=30, verify=NO_TLS) as http:
+        buyer, email = Buyer(http), f"rival-{purchase.email}"
+        rival = Purchase(stage, purchase.variant_id, buyer, email, purchase.since)
+        buyer.add(purchase.variant_id)
+        session_id = rival.order()
+        stage.pay(session_id)
+        assert "data-order=" in buyer.follow(buyer.get(rival.return_path())).text
+    purchase.others.add(session_id)
