@@ -9,11 +9,16 @@ from sqlalchemy import select, update
 from shop.discounts.actions import add_discount, end_discount
 from shop.discounts.models import Discount
 from shop.kit.db import Sessions
+from shop.kit.i18n import speaking
+from shop.mail.letterhead import Letterhead
+from shop.orders.messages import confirmation, notice
 from shop.orders.models import Order, OrderLine
 from shop.payments.models import PaymentAttempt
+from shop.preferences.queries import preferences
 from shop.reports.verify import verify
 from shop.sandbox.stand_in.server import StandInServer
 from tests.discounts.tools import new_discount, uses_and_redemptions
+from tests.mail.tools import STATIONERY
 from tests.support import ANNA, NOON, Buyer, Shelf, fields_of, on_both_databases
 
 WRONG = "We do not know that code. Check how it is spelt, or go on without it."
@@ -72,6 +77,16 @@ def test_what_is_taken_off_is_taken_off_everywhere(
         assert attempt.amount == total
         assert attempt.coupon is not None
         assert json.loads(attempt.coupon)["amount_off"] == 13960
+        paper = Letterhead(STATIONERY, preferences(db))
+        for write in (confirmation, notice):
+            with speaking("en"):
+                mail = write(db, order.id, "en", paper)
+            for body in (mail.text, mail.html):
+                assert "Discount (JUL25)" in body
+                assert "139.60" in body
+                assert "319.42" in body
+    paid = [row["amount"] for row in stand_in.log() if row["what"] == "session.paid"]
+    assert paid == [total]
     assert uses_and_redemptions(sessions) == (1, [(order.id, 13960)])
     no_breach(sessions)
 
