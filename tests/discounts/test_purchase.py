@@ -6,6 +6,7 @@ import re
 import pytest
 from sqlalchemy import select, update
 
+from shop.config import Config
 from shop.discounts.actions import add_discount, end_discount
 from shop.discounts.models import Discount
 from shop.kit.db import Sessions
@@ -13,6 +14,8 @@ from shop.kit.i18n import speaking
 from shop.mail.letterhead import Letterhead
 from shop.orders.messages import confirmation, notice
 from shop.orders.models import Order, OrderLine
+from shop.payments.errors import PaymentRefused
+from shop.payments.gateway import StripeGateway
 from shop.payments.models import PaymentAttempt
 from shop.preferences.queries import preferences
 from shop.reports.verify import verify
@@ -175,3 +178,24 @@ def test_nothing_to_pay_cannot_be_paid(buyer: Buyer, shelf: Shelf, sessions: Ses
     assert answer.status_code == 409
     assert "an order must come to between" in answer.text
     assert uses_and_redemptions(sessions) == (0, [])
+
+
+def test_a_coupon_that_stripe_has_already_will_do(
+    config: Config,
+) -> None:
+    """The answer was lost and its key forgotten: the same coupon is there, and nothing is wrong."""
+    gateway = StripeGateway(
+        config.stripe_secret_key, config.stripe_webhook_secrets, config.stripe_api_base
+    )
+    request = {
+        "id": "an-attempt",
+        "name": "JUL25",
+        "amount_off": 5000,
+        "currency": "sek",
+        "duration": "once",
+        "max_redemptions": 1,
+    }
+    gateway.create_coupon(request, "cp:an-attempt:v1")
+    gateway.create_coupon(request, "another key")
+    with pytest.raises(PaymentRefused):
+        gateway.create_coupon(request | {"id": "other", "amount_off": 0}, "a third key")
