@@ -1,5 +1,6 @@
 """Money given back by the owner, over HTTP: what the pages say, and what Stripe was asked."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -13,12 +14,14 @@ from shop.mail.models import Message
 from shop.orders.actions import flag_for_review
 from shop.orders.models import Order, OrderEntry, OrderLine
 from shop.owner.models import AuditEntry
+from shop.payments.conversations import settle
 from shop.payments.models import Refund, RefundLine
 from shop.payments.reconciler import send_refunds
 from shop.payments.till import Till
 from shop.reports.verify import verify
 from shop.sandbox.stand_in.server import StandInServer
 from shop.stock.models import StockLevel
+from tests.payments.tools import give_up_by_hand, order_one, the_attempt
 from tests.support import NOON, Buyer, FixedClock, Shelf, fields_of
 
 REFUND = "/admin/orders/1001/refund"
@@ -238,3 +241,32 @@ def test_the_buyer_reads_what_was_paid_back(
     page = buyer.http.get(str(shown.url)).text
     assert "<dt>Paid back</dt><dd>−SEK\u00a010</dd>" in page
     assert "Money was sent back to you." in page
+
+
+def test_money_that_came_too_late_is_told_to_buyer_and_owner(
+    owner: Buyer,
+    new_buyer: Callable[[], Buyer],
+    shelf: Shelf,
+    sessions: Sessions,
+    till: Till,
+    stand_in: StandInServer,
+) -> None:
+    stand_in.control("webhooks", mode="hold")
+    variant_id, slow = shelf.add("raven"), new_buyer()
+    order_one(slow, variant_id)
+    late = the_attempt(sessions)
+    give_up_by_hand(sessions, variant_id)
+    new_buyer().buy(variant_id)
+    stand_in.control(f"sessions/{late.session_id}/pay")
+    settle(till, late.id)
+    send_refunds(till)
+
+    link = json.loads(late.request)["success_url"].partition("order=")[2].partition("&")[0]
+    page = slow.get(f"/en/orders/{link}").text
+    assert "<h1>Your payment came too late</h1>" in page
+    assert "SEK\u00a0281 goes back to you by itself" in page
+    assert "Nothing was charged" not in page
+    today = owner.get("/admin").text
+    line = "Beställning 1001 betalades för sent: 281\u00a0kr gick tillbaka av sig självt"
+    assert today.count(line) == 1
+    assert "Betald för sent" in owner.get(PAGE).text
