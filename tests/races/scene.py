@@ -13,6 +13,7 @@ from shop.config import Config
 from shop.kit.db import Sessions
 from shop.mail.models import Message
 from shop.orders.models import Order, OrderEntry
+from shop.payments.conversations import open_session
 from shop.payments.models import PaymentAttempt, Refund
 from shop.payments.till import Till
 from shop.reports.verify import verify
@@ -105,7 +106,7 @@ class Scene:
         """Return a buyer who has filled the cart, and the form in the head."""
         buyer = self.new_buyer()
         buyer.add(variant_id, quantity)
-        return Customer(self, buyer, buyer.checkout_fields() | ANNA)
+        return Customer(self, buyer, variant_id, buyer.checkout_fields() | ANNA)
 
     def books(self, variant_id: int) -> Books:
         with self.sessions.begin() as db:
@@ -136,6 +137,10 @@ class Scene:
         with self.sessions.begin() as db:
             return len(db.scalars(select(OrderEntry).where(OrderEntry.kind == kind)).all())
 
+    def orders(self) -> list[str]:
+        with self.sessions.begin() as db:
+            return list(db.scalars(select(Order.status).order_by(Order.id)))
+
     def refunds(self) -> list[str]:
         """Return every refund as "who made it, what became of it, the amount"."""
         with self.sessions.begin() as db:
@@ -153,6 +158,7 @@ class Customer:
 
     scene: Scene
     buyer: Buyer
+    variant_id: int
     form: dict[str, str]
     page: str = ""  # the payment page's address
 
@@ -193,12 +199,12 @@ class Customer:
         """Return the same buyer in another tab: the same cart, the same form."""
         tab = self.scene.new_buyer()
         tab.http.cookies.update(self.buyer.http.cookies)
-        return Customer(self.scene, tab, self.form)
+        return Customer(self.scene, tab, self.variant_id, self.form)
 
-    def empty_cart(self, variant_id: int) -> None:
+    def empty_cart(self) -> None:
         """Take it out of the cart again, in another tab."""
         tab = self.in_another_tab().buyer
-        taken_out = tab.post("/cart/lines", variant=str(variant_id), quantity="0")
+        taken_out = tab.post("/cart/lines", variant=str(self.variant_id), quantity="0")
         assert taken_out.status_code == 303
 
     def come_back(self) -> int:
@@ -211,6 +217,40 @@ class Customer:
         """Let Stripe tell the shop about the session; return the shop's answer."""
         body = event(self.session_id, id=event_id, **changes)
         return deliver(self.scene.shop, body).status_code
+
+    def told_of_refund(self) -> int:
+        """Let Stripe tell the shop that money of this payment has gone back."""
+        payment = {"id": "re_ours", "object": "refund", "payment_intent": self.payment_intent}
+        body = event(id="evt_refund", type="refund.created", data={"object": payment})
+        return deliver(self.scene.shop, body).status_code
+
+    @property
+    def payment_intent(self) -> str:
+        [row] = [
+            row for row in self.scene.happened("session.paid") if row["session"] == self.session_id
+        ]
+        return str(row["payment_intent"])
+
+    def second_page(self) -> PaymentAttempt:
+        """Open another page for the same order, as after a backup that did not know the first."""
+        first = self.attempt
+        with self.scene.sessions.begin() as db:
+            db.get_one(PaymentAttempt, first.id).status = "expired"
+            db.add(
+                PaymentAttempt(
+                    id="second",
+                    order_id=first.order_id,
+                    request=first.request.replace(first.id, "second"),
+                    fingerprint=first.fingerprint,
+                    amount=first.amount,
+                    currency=first.currency,
+                    created_at=self.scene.clock(),
+                    expires_at=first.expires_at,
+                )
+            )
+        open_session(self.scene.till, "second")
+        with self.scene.sessions.begin() as db:
+            return db.get_one(PaymentAttempt, "second")
 
     def pay_and_tell(self) -> None:
         assert self.pay() == "paid"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from unittest.mock import ANY
 
 from shop.payments.conversations import expire, settle
-from shop.payments.reconciler import reconcile, release_changed_carts
+from shop.payments.reconciler import release_changed_carts
 from tests.races import without
 from tests.races.interleave import at_once, meet
 from tests.races.scene import Books, Scene, pair
@@ -129,10 +129,11 @@ def test_expiry_and_payment(scene: Scene) -> None:
         without.stripes_no(scene.patch)
     doll = scene.shelf.add()
     buyer = scene.customer(doll)
+    attempt_id = buyer.attempt.id
     scene.clock.advance(minutes=36)
     rival = scene.let_in("payments.gateway.StripeGateway.expire_session", buyer.pay)
 
-    reconcile(scene.till)
+    expire(scene.till, attempt_id)
 
     assert rival.result() == "paid"
     assert scene.books(doll) == (SOLD if scene.guarded else PAID_FOR_NOTHING)
@@ -145,10 +146,11 @@ def test_expiry_and_a_payment_by_a_method_that_settles_later(scene: Scene) -> No
         without.stripes_no(scene.patch)
     doll = scene.shelf.add()
     buyer = scene.customer(doll)
+    attempt_id = buyer.attempt.id
     scene.clock.advance(minutes=36)
     rival = scene.let_in("payments.gateway.StripeGateway.expire_session", buyer.pay_later)
 
-    reconcile(scene.till)
+    expire(scene.till, attempt_id)
 
     rival.result()
     kept = Books(["pending: processing"], on_hand=1, reserved=1, charged=0, broken=[])
@@ -162,7 +164,7 @@ def test_changed_cart_and_payment(scene: Scene) -> None:
         without.stripes_no(scene.patch)
     doll = scene.shelf.add()
     buyer = scene.customer(doll)
-    buyer.empty_cart(doll)
+    buyer.empty_cart()
     rival = scene.let_in("payments.gateway.StripeGateway.expire_session", buyer.pay)
 
     release_changed_carts(scene.till)
@@ -202,7 +204,7 @@ def test_cart_changed_while_its_page_is_being_made(scene: Scene) -> None:
         without.mark_on_what_is_made(scene.patch)
     doll = scene.shelf.add()
     buyer = scene.visitor(doll)
-    rival = scene.let_in("payments.conversations._record", lambda: buyer.empty_cart(doll))
+    rival = scene.let_in("payments.conversations._record", buyer.empty_cart)
 
     buyer.order()
 

@@ -29,10 +29,10 @@ from shop.orders import actions as orders
 from shop.orders.models import Order
 from shop.orders.queries import held_by_cart
 from shop.payments import actions as payments
-from shop.payments import inbox
+from shop.payments import inbox, refunds
 from shop.payments.errors import PaymentRefused
-from shop.payments.gateway import CheckoutSession, StripeGateway
-from shop.payments.models import PaymentAttempt
+from shop.payments.gateway import CheckoutSession, StripeGateway, StripeRefund
+from shop.payments.models import PaymentAttempt, RefundStatus
 from shop.stock.models import StockLevel
 
 Patch = pytest.MonkeyPatch
@@ -266,3 +266,36 @@ def lease(patch: Patch) -> None:
 def fingerprint(patch: Patch) -> None:
     """Take two equal statements for two."""
     patch.setattr("shop.withdrawals.actions._fingerprint", lambda *_: secrets.token_hex(16))
+
+
+# --- money that goes back -------------------------------------------------------------------------
+
+
+def one_key_for_refunds(patch: Patch) -> None:
+    """Ask Stripe for a refund under another key each time."""
+    asked = StripeGateway.create_refund
+
+    def with_another(gateway: StripeGateway, request: Mapping[str, Any], key: str) -> StripeRefund:
+        return asked(gateway, request, key + secrets.token_hex(4))
+
+    patch.setattr(StripeGateway, "create_refund", with_another)
+
+
+def refused_refunds(patch: Patch) -> None:
+    """Write nothing down when Stripe refuses a refund."""
+    patch.setattr("shop.payments.conversations.refuse_refund", lambda *_, **__: None)
+
+
+def what_a_refund_is_called(patch: Patch) -> None:
+    """Do not know our own refund again when Stripe tells of it."""
+    asked = StripeGateway.refunds_of
+
+    def nameless(gateway: StripeGateway, payment_intent_id: str) -> list[StripeRefund]:
+        return [replace(found, token="") for found in asked(gateway, payment_intent_id)]
+
+    patch.setattr(StripeGateway, "refunds_of", nameless)
+
+
+def order_of_news(patch: Patch) -> None:
+    """Believe of a refund what is heard last, however old it is."""
+    patch.setattr(refunds, "RANK", {**refunds.RANK, RefundStatus.FAILED: 0})
