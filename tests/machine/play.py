@@ -5,7 +5,7 @@ So a part of a schedule is a schedule, and one that finds something can be made 
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -78,6 +78,7 @@ FAULTS: list[dict[str, Any]] = [
 ]
 JUMPS = (5, 35, 130, 35 * 60 + 10, 36 * 60, 2 * 3600)  # seconds
 Step = tuple[str, int]
+Outcome = Callable[[Sequence[Step]], list[str]]  # what is wrong when they have been played
 
 
 @dataclass(frozen=True)
