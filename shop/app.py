@@ -37,6 +37,7 @@ from shop.orders import admin as orders_admin
 from shop.orders import pages as orders_pages
 from shop.owner import admin as owner_admin
 from shop.owner import pages as owner_pages
+from shop.payments import admin as payments_admin
 from shop.payments import pages as payments_pages
 from shop.payments.gateway import StripeGateway
 from shop.payments.till import Till
@@ -122,6 +123,7 @@ def routes() -> list[ShopRoute]:
         *withdrawals_admin.routes,
         *mail_admin.routes,
         *payments_pages.routes,
+        *payments_admin.routes,
         *preferences_pages.routes,
         *preferences_admin.routes,
         *shipping_admin.routes,

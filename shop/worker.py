@@ -31,6 +31,7 @@ WRITERS = {
     "order_notice": notice,
     "dispatch": dispatch,
     "refund": payments.refund,
+    "dispute_notice": payments.dispute_notice,
     "withdrawal_receipt": withdrawals.receipt,
     "withdrawal_notice": withdrawals.notice,
 }

@@ -17,6 +17,7 @@ DEEDS = {
     "settings-changed": lazy("Settings were changed"),
     "text-changed": lazy("A text was changed"),
     "mail-sent-again": lazy("An e-mail was sent again"),
+    "finding-seen-to": lazy("Something found at Stripe was seen to"),
     "money-paid-back": lazy("Money was paid back"),
     "withdrawal-seen-to": lazy("A withdrawal was seen to"),
     "postage-changed": lazy("Postage was changed"),

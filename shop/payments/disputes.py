@@ -18,6 +18,7 @@ from shop.payments.refunds import locked_order
 from shop.preferences.queries import preferences
 
 OPEN = ("needs_response", "under_review", "warning_needs_response", "warning_under_review")
+DASHBOARD = "https://dashboard.stripe.com/disputes/"
 ENTRIES = {"won": "dispute_won", "lost": "dispute_lost"}  # any other end is "dispute_closed"
 
 

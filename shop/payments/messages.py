@@ -1,11 +1,14 @@
-"""The mail about money that goes back to the buyer."""
+"""The mails about money: to the buyer what goes back, to the owner that a bank questions it."""
 
 from sqlalchemy.orm import Session
 
+from shop.kit.clock import local_day
 from shop.kit.money import Money
 from shop.mail.letterhead import Letterhead
 from shop.mail.letters import Mail
 from shop.orders.queries import order_in_full, order_token
+from shop.payments.disputes import DASHBOARD
+from shop.payments.models import Dispute
 from shop.payments.queries import refund_in_full
 
 
@@ -30,4 +33,19 @@ def refund(db: Session, refund_id: int, locale: str, letterhead: Letterhead) -> 
         ],
         order_url=letterhead.urls.absolute(f"/orders/{token}", locale),
         shelf_url=letterhead.urls.absolute("/products", locale),
+    )
+
+
+def dispute_notice(db: Session, dispute_id: int, locale: str, letterhead: Letterhead) -> Mail:
+    """Write to the owner that the buyer's bank questions a payment, and by when to answer."""
+    dispute = db.get_one(Dispute, dispute_id)
+    order = order_in_full(db, dispute.order_id or 0)
+    assert order is not None  # noqa: S101 - nobody is told of a dispute about no order
+    return letterhead.write(
+        "dispute_notice",
+        locale,
+        order=order,
+        amount=Money(dispute.amount, dispute.currency),
+        respond_by=local_day(dispute.respond_by) if dispute.respond_by else None,
+        dashboard_url=f"{DASHBOARD}{dispute.stripe_id}",
     )

@@ -41,7 +41,7 @@ Id = TypeVar("Id", int, str)
 KEPT = timedelta(days=30)  # how long Stripe keeps its events, and how far back a night looks
 ON_ITS_WAY = timedelta(seconds=30)  # in which news that has not come is not missed yet
 NIGHT = timedelta(hours=20)  # from one comparison of everything to the next
-BREATH = 0.2  # seconds between the questions of a night: five a second at the most
+BREATH = timedelta(milliseconds=200)  # between the questions of a night: five a second at most
 FROM_THE_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 SETTLED_LATER = (Status.CREATING, Status.OPEN, Status.PROCESSING, Status.EXPIRED, Status.FAILED)
 
@@ -259,7 +259,7 @@ def _keep(till: Till, event: Event, now: datetime) -> bool:
 
 def _slowly(ids: Iterable[Id], sleep: Callable[[float], None]) -> Iterable[Id]:
     for id_ in ids:
-        sleep(BREATH)
+        sleep(BREATH.total_seconds())
         yield id_
 
 

@@ -5,8 +5,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from shop.config import Config
 from shop.kit.db import Sessions
+from shop.mail.letters import text_of
 from shop.mail.models import Message
+from shop.mail.worker import send_due
 from shop.orders.actions import ship
 from shop.orders.errors import WrongState
 from shop.orders.models import Order, OrderEntry
@@ -16,11 +19,13 @@ from shop.payments.errors import RefundImpossible
 from shop.payments.inbox import process, store
 from shop.payments.models import Dispute
 from shop.payments.queries import attempt_of_payment
-from shop.payments.reconciler import catch_up
+from shop.payments.reconciler import catch_up, everything
 from shop.payments.refunds import Wish, request_refund
 from shop.payments.till import Till
+from shop.preferences.actions import set_preferences
 from shop.reports.verify import verify
 from shop.sandbox.stand_in.server import StandInServer
+from shop.worker import make_post_office
 from tests.payments.tools import the_attempt
 from tests.support import Buyer, FixedClock, Shelf, on_both_databases
 
@@ -146,3 +151,34 @@ def test_the_news_of_a_dispute_stops_the_order(
         assert store(db, news, news.payload, now=till.now())
     process(till, news.id)
     assert the_order(sessions)[1] is True
+
+
+@pytest.mark.parametrize(("locale", "words"), [("sv", "ifrågasätter"), ("en", "questions")])
+def test_the_owner_reads_by_when_to_answer(  # noqa: PLR0917 - fixtures and parameters
+    paid: str,
+    till: Till,
+    config: Config,
+    sessions: Sessions,
+    owner: Buyer,
+    stand_in: StandInServer,
+    locale: str,
+    words: str,
+) -> None:
+    with sessions.begin() as db:
+        set_preferences(db, owner_language=locale)
+    stand_in.control(f"charges/{paid}/dispute")
+    everything(till, sleep=lambda _: None)
+    send_due(make_post_office(config))
+    with sessions.begin() as db:
+        sent = db.scalars(select(Message).where(Message.kind == "dispute_notice")).one()
+        dispute = db.scalars(select(Dispute)).one()
+        assert (sent.status, sent.trouble) == ("sent", None)
+        text = text_of(sent.rendered or b"")
+        assert words in text
+        assert f"https://dashboard.stripe.com/disputes/{dispute.stripe_id}" in text
+    seen = owner.get("/admin/payments")
+    assert seen.status_code == 200
+    assert f"https://dashboard.stripe.com/disputes/{dispute.stripe_id}" in seen.text
+    order = owner.get("/admin/orders/1001")
+    assert 'href="/admin/payments"' in order.text
+    assert "/shipment" not in order.text

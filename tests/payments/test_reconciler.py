@@ -1,0 +1,93 @@
+"""The comparison with all that Stripe has: lost news, and a database brought back from a backup."""
+
+import pytest
+from sqlalchemy import delete, select, update
+
+from shop.kit.db import Sessions
+from shop.orders.models import Order
+from shop.payments.models import Finding, PaymentAttempt, ProviderEvent
+from shop.payments.reconciler import catch_up, compare_everything
+from shop.payments.till import Till
+from shop.sandbox.stand_in.server import StandInServer
+from tests.payments.tools import order_one, state, the_attempt
+from tests.support import Buyer, FixedClock, Shelf
+
+
+def found(sessions: Sessions, kind: str) -> list[tuple[str, str, bool]]:
+    """Return each finding's subject, its detail, and whether it is settled."""
+    with sessions.begin() as db:
+        rows = db.scalars(select(Finding).where(Finding.kind == kind).order_by(Finding.id))
+        return [(row.subject, row.detail, row.settled_at is not None) for row in rows]
+
+
+def test_news_that_was_lost_is_fetched_once_it_is_late(
+    buyer: Buyer,
+    shelf: Shelf,
+    sessions: Sessions,
+    till: Till,
+    clock: FixedClock,
+    stand_in: StandInServer,
+) -> None:
+    raven = shelf.add("raven")
+    order_one(buyer, raven)
+    stand_in.control(f"sessions/{the_attempt(sessions).session_id}/pay")
+    catch_up(till)  # it may still be on its way
+    assert state(sessions, raven)[0] == "pending"
+    clock.advance(minutes=1)
+    catch_up(till)
+    assert state(sessions, raven) == ("paid", "paid", 0, 0)
+    (missed,) = found(sessions, "missed_event")
+    assert missed[1:] == ("checkout.session.completed", True)
+    clock.advance(minutes=1)
+    catch_up(till)
+    with sessions.begin() as db:
+        assert db.scalars(select(ProviderEvent.tries)).all() == [1]
+
+
+def forget(sessions: Sessions) -> None:
+    """Do to the attempt what a backup does that is older than it."""
+    with sessions.begin() as db:
+        db.execute(delete(PaymentAttempt))
+        db.execute(update(Order).values(status="expired"))
+
+
+@pytest.mark.parametrize("paid", [True, False])
+def test_a_session_that_the_backup_does_not_know_is_closed_or_shown(
+    buyer: Buyer,
+    shelf: Shelf,
+    sessions: Sessions,
+    till: Till,
+    stand_in: StandInServer,
+    paid: bool,
+) -> None:
+    order_one(buyer, shelf.add("raven"))
+    session_id = str(the_attempt(sessions).session_id)
+    if paid:
+        stand_in.control(f"sessions/{session_id}/pay")
+    forget(sessions)
+    pauses: list[float] = []
+    compare_everything(till, always=True, sleep=pauses.append)
+    compare_everything(till, always=True, sleep=pauses.append)
+    expected = [(session_id, "28100 SEK", False)] if paid else []
+    assert found(sessions, "unknown_payment") == expected
+    assert till.gateway.retrieve_session(session_id).status == ("complete" if paid else "expired")
+    assert set(pauses) == {0.2}
+
+
+def test_a_payment_that_the_backup_has_as_open_is_taken(
+    buyer: Buyer, shelf: Shelf, sessions: Sessions, till: Till, stand_in: StandInServer
+) -> None:
+    raven = shelf.add("raven")
+    order_one(buyer, raven)
+    stand_in.control(f"sessions/{the_attempt(sessions).session_id}/pay")
+    compare_everything(till, always=True, sleep=lambda _: None)
+    assert state(sessions, raven) == ("paid", "paid", 0, 0)
+
+
+def test_everything_is_compared_once_a_night(till: Till, clock: FixedClock) -> None:
+    parts = {"sessions", "refunds", "disputes", "balance"}
+    assert set(compare_everything(till)) == parts
+    clock.advance(hours=19)
+    assert compare_everything(till) == {}
+    clock.advance(hours=2)
+    assert set(compare_everything(till)) == parts
