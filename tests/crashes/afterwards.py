@@ -2,18 +2,18 @@
 
 import json
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 import httpx2
-from sqlalchemy import select, text
+from sqlalchemy import Select, select, text
 
+from shop.discounts.models import Discount
 from shop.kit.db import is_sqlite
 from shop.mail.models import Message
 from shop.mail.worker import LEASE, send_due
-from shop.orders.models import BOUGHT, Order
-from shop.payments.models import PaymentAttempt, ProviderEvent
+from shop.orders.models import Order
+from shop.payments.models import PaymentAttempt, ProviderEvent, Refund
 from shop.payments.reconciler import reconcile, release_changed_carts, send_refunds
 from shop.reports.verify import verify
 from shop.stock.models import StockLevel
@@ -76,9 +76,17 @@ def check_promise(purchase: Purchase, answer: httpx2.Response) -> None:
             session_id = purchase.session_of(answer.headers["location"])
             known = select(PaymentAttempt.status).where(PaymentAttempt.session_id == session_id)
             assert db.scalar(known) == "open", "a page can be paid that the shop does not know"
+        if answer.request.url.path.endswith("/refund"):
+            assert db.scalars(refunds_of(purchase)).one().amount > 0
         if answer.request.url.path == "/webhooks/stripe":
             event_id = json.loads(answer.request.content)["id"]
             assert db.get(ProviderEvent, event_id) is not None
+
+
+def refunds_of(purchase: Purchase) -> Select[Refund]:
+    return (
+        select(Refund).join(Order, Order.id == Refund.order_id).where(Order.email == purchase.email)
+    )
 
 
 def come_back(purchase: Purchase, operation: Operation, deed: Deed | None) -> None:
@@ -93,18 +101,23 @@ def come_back(purchase: Purchase, operation: Operation, deed: Deed | None) -> No
     else:
         answer = deed()
         assert answer.status_code < 400, answer.text
-    if operation.ends is End.MONEY_BACK:
+    if operation.ends in (End.FOR_SALE, End.BOUGHT):
+        _buy(purchase)
+        check_end(purchase, End.BOUGHT)
+    else:
         with stage.later(A_MOMENT):
             send_refunds(stage.till)
-        check_money_back(purchase)
-        return
+        check_end(purchase, operation.ends)
+
+
+def _buy(purchase: Purchase) -> None:
+    """Let the buyer go on from where it broke off, up to the page that says thank you."""
     if not check_books(purchase).paid:
         session_id = purchase.order()
         assert check_books(purchase).payable == {session_id}
-        stage.pay(session_id)
+        purchase.stage.pay(session_id)
     page = purchase.buyer.follow(purchase.buyer.get(purchase.return_path()))
     assert "data-order=" in page.text
-    check_bought(purchase)
 
 
 def stay_away(purchase: Purchase, operation: Operation, chance: random.Random) -> None:
@@ -116,12 +129,8 @@ def stay_away(purchase: Purchase, operation: Operation, chance: random.Random) -
         check_books(purchase)
     with stage.later(PAST_ITS_TIME, for_stripe=chance.random() < 0.5):
         _work_through(stage)
-    check: dict[End, Callable[[Purchase], None]] = {
-        End.FOR_SALE: check_nothing_left,
-        End.BOUGHT: check_bought,
-        End.MONEY_BACK: check_money_back,
-    }
-    check[operation.ends](purchase)
+    never_asked = operation.ends is End.UNDONE and not truth(purchase).given_back
+    check_end(purchase, End.BOUGHT if never_asked else operation.ends)
 
 
 def _work_through(stage: Stage) -> None:
@@ -130,54 +139,60 @@ def _work_through(stage: Stage) -> None:
     send_refunds(stage.till)
 
 
-def check_bought(purchase: Purchase) -> None:
-    """Check that it was paid once and will be sent once, and that nothing else can be paid."""
-    stage, found = purchase.stage, check_books(purchase)
-    assert len(found.paid) == 1
+@dataclass(frozen=True)
+class Ended:
+    """What is to be found at an end: the order that was paid, the shelf, and the mails."""
+
+    order: tuple[str, str | None, str] | None  # its status, its review, its attempt's status
+    shelf: tuple[int, int]  # on hand, reserved
+    mails: list[str]
+    given_back: bool = False
+
+
+ENDED = {
+    End.FOR_SALE: Ended(None, (1, 0), []),
+    End.BOUGHT: Ended(("paid", None, "paid"), (0, 0), ["order_confirmation"]),
+    End.MONEY_BACK: Ended(("expired", None, "refunded"), (0, 0), ["refund"], given_back=True),
+    End.UNDONE: Ended(
+        ("refunded", None, "paid"), (1, 0), ["order_confirmation", "refund"], given_back=True
+    ),
+}
+
+
+def check_end(purchase: Purchase, end: End) -> None:
+    """Check that nothing is half done any more, nothing can be paid, and nobody paid twice."""
+    stage, found, ended = purchase.stage, check_books(purchase), ENDED[end]
+    assert found.payable == set()
+    assert len(found.paid) == (1 if ended.order else 0)
+    assert found.given_back == ([*found.paid] if ended.given_back else [])
     with stage.sessions.begin() as db:
-        orders = db.execute(
-            select(Order.status, Order.review, PaymentAttempt.session_id)
-            .join(PaymentAttempt, PaymentAttempt.order_id == Order.id)
-            .where(Order.email == purchase.email, Order.status.in_(BOUGHT))
-        ).all()
-        assert orders == [("paid", None, *found.paid)]
-        level = db.get_one(StockLevel, purchase.variant_id)
-        assert (level.on_hand, level.reserved) == (0, 0)
-    _check_mail(purchase, "order_confirmation")
-
-
-def check_nothing_left(purchase: Purchase) -> None:
-    """Check that nobody pays and nobody has paid, and that the doll is for sale."""
-    assert check_books(purchase) == Truth(payable=set(), paid=set(), given_back=[])
-    with purchase.stage.sessions.begin() as db:
-        level = db.get_one(StockLevel, purchase.variant_id)
-        assert (level.on_hand, level.reserved) == (1, 0)
-
-
-def check_money_back(purchase: Purchase) -> None:
-    """Check that what was paid for nothing went back, once, and that the buyer is told."""
-    stage, found = purchase.stage, check_books(purchase)
-    assert found.given_back == [*found.paid] != []
-    with stage.sessions.begin() as db:
-        orders = db.execute(
-            select(Order.status, Order.review, PaymentAttempt.status)
+        of_buyer = (
+            select(Order.status, Order.review, PaymentAttempt.status, PaymentAttempt.session_id)
             .join(PaymentAttempt, PaymentAttempt.order_id == Order.id)
             .where(Order.email == purchase.email)
-        ).all()
-        assert orders == [("expired", None, "refunded")]
+        )
+        orders = {session: tuple(facts) for *facts, session in db.execute(of_buyer)}
+        assert [orders.pop(session) for session in found.paid] == [ended.order][: len(found.paid)]
+        assert {status for status, *_ in orders.values()} <= {"expired", "cancelled"}
         level = db.get_one(StockLevel, purchase.variant_id)
-        assert (level.on_hand, level.reserved) == (0, 0)
-    _check_mail(purchase, "refund")
+        assert (level.on_hand, level.reserved) == ended.shelf
+        if "code" in purchase.wishes:
+            code = select(Discount.uses).where(Discount.code == purchase.wishes["code"])
+            assert db.scalar(code) == len(found.paid)
+    _check_mails(purchase, ended.mails)
 
 
-def _check_mail(purchase: Purchase, kind: str) -> None:
-    """Check that what the buyer is told arrives, as one file, however often it was sent."""
+def _check_mails(purchase: Purchase, kinds: list[str]) -> None:
+    """Check that what the buyer is told arrives, each as one file, however often it was sent."""
     stage = purchase.stage
     with stage.later(PAST_ITS_TIME + LEASE, for_stripe=False):  # what a dead worker had is free
         send_due(stage.office)
     with stage.sessions.begin() as db:
-        mails = db.scalars(select(Message).where(Message.recipient == purchase.email)).all()
-    assert [(mail.kind, mail.status) for mail in mails] == [(kind, "sent")]
-    files = stage.config.mail_folder.glob(f"*-{mails[0].message_id}.eml")
-    arrived = [file.read_bytes() for file in files]
-    assert arrived == [mails[0].rendered], "the mail counts as sent and never was"
+        mails = db.scalars(
+            select(Message).where(Message.recipient == purchase.email).order_by(Message.id)
+        ).all()
+    assert [(mail.kind, mail.status) for mail in mails] == [(kind, "sent") for kind in kinds]
+    for mail in mails:
+        files = stage.config.mail_folder.glob(f"*-{mail.message_id}.eml")
+        arrived = [file.read_bytes() for file in files]
+        assert arrived == [mail.rendered], "the mail counts as sent and never was"

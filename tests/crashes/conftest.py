@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx2
 import pytest
 import stripe
 
@@ -13,8 +14,8 @@ from shop.sandbox.stand_in.server import StandInServer
 from shop.worker import make_post_office
 from tests.conftest import STRIPE_KEY
 from tests.crashes.killing import Executioner, NamedPoints, Starter, Strace, strace_works
-from tests.crashes.stage import AheadClock, Stage
-from tests.support import Shelf, free_socket
+from tests.crashes.stage import NO_TLS, AheadClock, Stage
+from tests.support import Buyer, Shelf, free_socket
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +73,7 @@ def stage(  # noqa: PLR0917 - a shop is made of much
         )
         gateway = StripeGateway(STRIPE_KEY, (), stand_in.url, sleep=lambda _: None)
         office = replace(make_post_office(served), now=clock)
+        http = httpx2.Client(base_url=base_url, timeout=30, verify=NO_TLS)
         opened = Stage(
             config=served,
             sessions=sessions,
@@ -83,8 +85,10 @@ def stage(  # noqa: PLR0917 - a shop is made of much
             starter=starter,
             executioner=executioner,
             folder=tmp_path,
+            owner=Buyer(http),
         )
         yield opened
         opened.close()
+        http.close()
         office.sessions.engine.dispose()
         office.reads.engine.dispose()

@@ -9,12 +9,15 @@ from enum import StrEnum
 import httpx2
 from sqlalchemy import select, update
 
+from shop.discounts.actions import add_discount
 from shop.kit.db import sqlite_module
 from shop.orders.actions import write_entry
 from shop.orders.models import Order
 from shop.payments.models import PaymentAttempt
 from shop.stock.actions import release
-from tests.crashes.stage import PAST_ITS_TIME, Purchase, sell_to_another
+from tests.crashes.stage import PAST_ITS_TIME, Purchase, sell_to_another, sign_in
+from tests.discounts.tools import new_discount
+from tests.support import fields_of
 
 FULL_LOG = 1000  # pages, at which SQLite empties its log
 Deed = Callable[[], httpx2.Response]
@@ -24,6 +27,7 @@ class End(StrEnum):
     FOR_SALE = "for sale"  # nobody has paid
     BOUGHT = "bought"
     MONEY_BACK = "money back"  # the doll is another's
+    UNDONE = "undone"  # the owner has given the money back, and the doll is for sale: or neither
 
 
 @dataclass(frozen=True)
@@ -118,9 +122,34 @@ def _money_to_give_back(purchase: Purchase) -> None:
     _late_return(purchase)()
 
 
+def _owner_gives_back(purchase: Purchase) -> Deed:
+    """The owner presses the button, and again on a page that still has one."""
+    _paid_and_known(purchase)
+    path, owner = f"/admin/orders/{purchase.number()}", purchase.stage.owner
+    sign_in(purchase.stage)
+
+    def press() -> httpx2.Response:
+        page = owner.get(path)
+        if 'id="pay-back-everything"' not in page.text:
+            return page
+        return owner.post(f"{path}/refund", **fields_of(page.text, "pay-back-everything"))
+
+    return press
+
+
+def _checkout_with_a_code(purchase: Purchase) -> Deed:
+    """The code can be used once."""
+    code = f"KOD{purchase.stage.played}"
+    with purchase.stage.sessions.begin() as db:
+        add_discount(db, new_discount(code=code, value=10, most_uses=1))
+    purchase.wishes |= {"code": code, "shown_discount": "2450"}
+    return _checkout(purchase)
+
+
 OPERATIONS = [
     Operation("checkout", _checkout),
     Operation("another form", _another_form),
+    Operation("code", _checkout_with_a_code),
     Operation("full log", _checkout_over_a_full_log, databases=("sqlite",)),
     Operation("return", _return, ends=End.BOUGHT),
     Operation("webhook", _webhook, ends=End.BOUGHT),
@@ -131,5 +160,6 @@ OPERATIONS = [
     Operation("changed cart", _changed_cart, job="changed carts"),
     Operation("late return", _late_return, ends=End.MONEY_BACK),
     Operation("refund", _money_to_give_back, job="refunds", ends=End.MONEY_BACK),
+    Operation("owner's refund", _owner_gives_back, ends=End.UNDONE),
     Operation("mail", _paid_and_known, job="mail", ends=End.BOUGHT),
 ]

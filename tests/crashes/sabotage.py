@@ -83,6 +83,30 @@ def the_pieces_are_given_back_before_the_page_is_closed() -> None:
     _put(reconciler, "expire", close_first)
 
 
+def the_money_to_give_back_is_written_down_afterwards() -> None:
+    """Commit that a payment came for nothing, then write down that it goes back."""
+    from shop.payments import actions, conversations
+    from shop.payments.models import PaymentAttempt
+    from shop.payments.refunds import refund_by_itself
+
+    apply = conversations._apply
+    waiting: list[tuple[str, str]] = []
+
+    def apply_then_write(till: Any, *given: Any) -> None:
+        apply(till, *given)
+        while waiting:
+            attempt_id, reason = waiting.pop()
+            with till.sessions.begin() as db:
+                attempt = db.get_one(PaymentAttempt, attempt_id)
+                refund_by_itself(db, attempt, reason, now=till.now())
+
+    def remember(_db: Any, attempt: Any, reason: str, **_facts: Any) -> None:
+        waiting.append((attempt.id, reason))
+
+    _put(actions, "refund_by_itself", remember)
+    _put(conversations, "_apply", apply_then_write)
+
+
 def the_event_counts_as_done_before_stripe_was_asked() -> None:
     """Tick the event off, then look what it was about."""
     from sqlalchemy import update

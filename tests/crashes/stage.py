@@ -17,6 +17,7 @@ from shop.kit.clock import system_clock
 from shop.kit.db import Sessions
 from shop.mail.worker import PostOffice
 from shop.orders.models import Order
+from shop.owner.actions import invite_owner
 from shop.payments.models import PaymentAttempt
 from shop.payments.till import Till
 from shop.sandbox.stand_in.deliveries import signature
@@ -53,6 +54,7 @@ class Stage:
     starter: Starter
     executioner: Executioner
     folder: Path
+    owner: Buyer
     sabotage: str = ""
     web: Victim | None = None
     employed: Victim | None = None
@@ -199,6 +201,10 @@ class Purchase:
         assert page == f"{self.stage.stand_in.url}/c/pay", location
         return session_id
 
+    def number(self) -> int:
+        with self.stage.sessions.begin() as db:
+            return db.scalars(select(Order.number).where(Order.email == self.email)).one()
+
     def return_path(self) -> str:
         with self.stage.sessions.begin() as db:
             attempt = db.scalars(
@@ -240,3 +246,10 @@ def sell_to_another(purchase: Purchase) -> None:
         stage.pay(session_id)
         assert "data-order=" in buyer.follow(buyer.get(rival.return_path())).text
     purchase.others.add(session_id)
+
+
+def sign_in(stage: Stage) -> None:
+    """Let the owner in by a one-time link."""
+    with stage.sessions.begin() as db:
+        token = invite_owner(db, "agare@example.se", now=stage.clock())
+    assert stage.owner.post(f"/admin/sign-in/{token}").status_code == 303
