@@ -302,6 +302,24 @@ INVARIANTS = [
         """,
     ),
     Invariant(
+        "I9",
+        "an order is disputed while its buyer's bank asks, and only then",
+        """
+        SELECT o.number, o.disputed, count(d.id) FROM orders o
+        LEFT JOIN disputes d ON d.order_id = o.id AND d.status IN
+            ('needs_response', 'under_review', 'warning_needs_response', 'warning_under_review')
+        GROUP BY o.id, o.number, o.disputed HAVING o.disputed <> (count(d.id) > 0)
+        """,
+    ),
+    Invariant(
+        "I9",
+        "no payment is in the ledger twice",
+        """
+        SELECT source_id, count(*) FROM ledger_entries
+        WHERE kind = 'charge' GROUP BY source_id HAVING count(*) > 1
+        """,
+    ),
+    Invariant(
         "I11",
         "no number is given twice, or above the series' last",
         """

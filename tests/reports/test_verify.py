@@ -137,7 +137,29 @@ REDEMPTION = """
 INSERT INTO redemptions (id, discount_id, order_id, amount, at)
 SELECT 1, 1, id, 2450, placed_at FROM orders WHERE id = {order}
 """
+DISPUTE = """
+INSERT INTO disputes (id, stripe_id, order_id, payment_intent_id, status, reason, amount, currency,
+                      opened_at, checked_at)
+SELECT 1, 'dp_1', id, 'pi_2', '{status}', 'general', 100, currency, placed_at, placed_at
+FROM orders WHERE id = 2
+"""
+CHARGE = """
+INSERT INTO ledger_entries (transaction_id, kind, amount, currency, source_id, at, available_at)
+SELECT '{id}', 'charge', 100, currency, 'ch_1', placed_at, placed_at FROM orders WHERE id = 2
+"""
 DEFECTS: list[tuple[str, list[str]]] = [
+    (
+        "an order is disputed while its buyer's bank asks, and only then",
+        [DISPUTE.format(status="under_review")],
+    ),
+    (
+        "an order is disputed while its buyer's bank asks, and only then",
+        [DISPUTE.format(status="won"), "UPDATE orders SET disputed = (1 = 1) WHERE id = 2"],
+    ),
+    (
+        "no payment is in the ledger twice",
+        [CHARGE.format(id="txn_1"), CHARGE.format(id="txn_2")],
+    ),
     (
         "what lies on the shelf is the sum of its movements",
         ["UPDATE stock_levels SET on_hand = on_hand + 1 WHERE variant_id = 2"],
