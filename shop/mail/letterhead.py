@@ -58,9 +58,8 @@ class Letterhead:
             **facts,
         }
         folder = f"messages/{kind}"
-        subject = self.stationery.text(f"{folder}/subject.txt", context)
         return Mail(
-            subject=" ".join(subject.split()),
+            subject=self.stationery.text(f"{folder}/subject.txt", context),
             text=self.stationery.text(f"{folder}/body.txt", context),
             html=_styles_inline(self.stationery.html(f"{folder}/body.html", context)),
             reply_to=reply_to,

@@ -7,6 +7,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.utils import format_datetime
+from unicodedata import category
 from urllib.parse import urlsplit
 
 from email_validator import EmailNotValidError, validate_email
@@ -16,6 +17,8 @@ from shop.mail.errors import BadAddress, NoSender
 from shop.preferences.values import Preferences
 
 LONGEST_HEADER = 400  # characters; 998 are allowed
+LONGEST_SUBJECT, LONGEST_NAME = 250, 100  # characters; Python's email folds longer words wrongly
+NO_LETTERS = ("Cc", "Cs", "Zl", "Zp")  # control characters, halves of letters, line ends
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Heading:
 def compose(mail: Mail, heading: Heading, shop: Preferences) -> bytes:
     """Return the mail as it goes out: one recipient, the text first, then the HTML.
 
-    Raises BadAddress, NoSender, or ValueError for a header that is more than one line.
+    Raises BadAddress or NoSender.
     """
     recipient = checked_address(heading.recipient)
     ascii_only = all(map(str.isascii, [recipient, shop.sender, shop.email, mail.reply_to]))
@@ -63,7 +66,7 @@ def compose(mail: Mail, heading: Heading, shop: Preferences) -> bytes:
     email["From"] = _from(shop)
     email["To"] = _address("", recipient)
     email["Reply-To"] = _address("", _reply_to(mail, shop))
-    email["Subject"] = mail.subject
+    email["Subject"] = _in_one_line(mail.subject, LONGEST_SUBJECT)
     email["Date"] = format_datetime(heading.date.astimezone(LOCAL))
     email["Message-ID"] = heading.message_id
     if heading.follows is not None:
@@ -84,12 +87,20 @@ def _from(shop: Preferences) -> Address:
         address = checked_address(shop.sender or shop.email)
     except BadAddress:
         raise NoSender from None
-    return _address(" ".join(shop.shop_name.split()), address)
+    return _address(_in_one_line(shop.shop_name, LONGEST_NAME), address)
 
 
 def _address(name: str, checked: str) -> Address:
     local_part, _at, domain = checked.rpartition("@")
     return Address(name, local_part, domain)
+
+
+def _in_one_line(text: str, longest: int) -> str:
+    """Return *text* fit for a head: without what ends a line, or is no letter at all, and without
+    what looks like an encoded word, which Python's email decodes, line ends and all.
+    """
+    letters = "".join(" " if category(c) in NO_LETTERS else c for c in text)
+    return " ".join(letters.replace("=?", "= ?").split())[:longest].rstrip()
 
 
 def _reply_to(mail: Mail, shop: Preferences) -> str:

@@ -249,9 +249,10 @@ def test_the_buyers_language_is_the_mails(read: Callable[..., Read]) -> None:
 def test_a_discount_is_shown_and_no_vat_where_there_is_none(
     read: Callable[..., Read], change: Callable[..., None]
 ) -> None:
-    change(discount_amount=10050, total_amount=60250, vat_amount=0)
+    change(discount_code="HÖST", discount_amount=10050, total_amount=60250, vat_amount=0)
     mail = read("order_confirmation")
-    assert "Discount: −SEK\u00a0100.50\n" in mail.text
+    assert "Discount (HÖST): −SEK\u00a0100.50\n" in mail.text
+    assert "Discount (HÖST)" in mail.seen
     assert "−SEK\u00a0100.50" in mail.seen
     assert "Total: SEK\u00a0602.50\n" in mail.text
     assert "VAT" not in mail.text

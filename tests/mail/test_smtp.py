@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from shop.kit.db import Sessions
-from shop.mail.errors import PutOff, Refused, ServerUnreachable
-from shop.mail.letters import Letter, read_head
+from shop.mail.errors import PutOff, Refused, ServerUnreachable, Unclear
+from shop.mail.letters import Letter
 from shop.mail.senders import FileSender, SMTPSender, SMTPServer, make_sender
 from shop.mail.worker import Outcome, PostOffice, send_due
 from tests.mail.tools import (
@@ -79,18 +80,6 @@ def test_what_the_server_says_decides(
     assert server.contents == [RAW]
 
 
-def test_greylisted_three_times_then_taken(
-    office: PostOffice, server: Script, put: Put, clock: FixedClock, sessions: Sessions
-) -> None:
-    put("anna@example.se")
-    server.to_recipient = ["451 greylisted"] * 3
-    for minutes in (1, 2, 4, 0):
-        send_due(office)
-        clock.advance(minutes=minutes)
-    assert server.recipients == [["anna@example.se"]]
-    assert message(sessions).tries == 4
-
-
 def test_one_refused_recipient_does_not_stop_the_next(
     office: PostOffice, server: Script, put: Put, sessions: Sessions
 ) -> None:
@@ -99,20 +88,6 @@ def test_one_refused_recipient_does_not_stop_the_next(
     assert send_due(office) == Outcome(sent=1, failed=1)
     assert server.recipients == [["yes@example.se"]]
     assert message(sessions).last_error == "550 no such user"
-
-
-def test_a_line_dropped_before_the_answer_is_tried_again_with_the_same_mail(
-    office: PostOffice, server: Script, put: Put, clock: FixedClock, sessions: Sessions
-) -> None:
-    put("anna@example.se")
-    server.to_content = ["drop"]
-    assert send_due(office) == Outcome(failed=1)
-    assert message(sessions).trouble == "put_off"
-    clock.advance(minutes=1)
-    assert send_due(office) == Outcome(sent=1)
-    first, second = server.contents
-    assert first == second
-    assert read_head(first)["Message-ID"] == f"<{message(sessions).message_id}@shop.example>"
 
 
 def test_a_mail_that_was_taken_is_taken_whatever_comes_after(server: Script) -> None:
@@ -142,6 +117,60 @@ def test_a_server_that_drips_is_left_after_a_while() -> None:
     with raw_server(dripping) as port, pytest.raises(ServerUnreachable):
         smtp(port, longest=0.5).send(letter())
     assert 0.4 < time.monotonic() - began < 4
+
+
+def test_a_server_that_drips_is_left_also_when_it_took_long_to_find(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first hanging up finds nobody to hang up on."""
+    connect = socket.create_connection
+
+    def slowly(*given: Any, **named: Any) -> socket.socket:
+        time.sleep(0.4)
+        return connect(*given, **named)
+
+    def drip_for_a_while(connection: socket.socket) -> None:
+        connection.sendall(b"220 ")
+        for _ in range(100):
+            connection.sendall(b"x")
+            time.sleep(0.05)
+
+    monkeypatch.setattr(socket, "create_connection", slowly)
+    began = time.monotonic()
+    with raw_server(drip_for_a_while) as port, pytest.raises(ServerUnreachable):
+        smtp(port, longest=0.3).send(letter())
+    assert 0.4 < time.monotonic() - began < 4
+
+
+def test_a_server_that_thinks_long_before_it_says_taken_is_waited_for(server: Script) -> None:
+    server.to_content = ["think"]
+    patient = SMTPSender(SMTPServer("127.0.0.1", server.port), "shop.example", 0.5, 10)
+    patient.send(letter())
+    assert server.contents == [RAW]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [("drop", Unclear), ("drip", Unclear), ("odd", Unclear), ("451 4.3.0 later", PutOff)],
+)
+def test_who_may_have_been_taken_is_told_apart(
+    server: Script, answer: str, error: type[Exception]
+) -> None:
+    server.to_content = [answer]
+    with pytest.raises(PutOff) as raised:
+        smtp(server.port, longest=0.5).send(letter())
+    assert type(raised.value) is error
+
+
+def test_a_line_that_breaks_before_the_content_is_no_copy() -> None:
+    def name_and_leave(connection: socket.socket) -> None:
+        for answer in (b"220 hi", b"250 hello", b"250 ok"):
+            connection.sendall(answer + b"\r\n")
+            connection.recv(1000)
+
+    with raw_server(name_and_leave) as port, pytest.raises(PutOff) as raised:
+        smtp(port).send(letter())
+    assert type(raised.value) is PutOff
 
 
 def test_a_slow_server_costs_the_others_a_pause_and_no_more(

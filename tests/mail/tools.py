@@ -95,7 +95,7 @@ class Script:
     to_sender: list[str] = field(default_factory=list)
     to_recipient: list[str] = field(default_factory=list)
     to_content: list[str] = field(default_factory=list)  # "drop" takes it and hangs up unsaid,
-    # "drip" never comes to the end of its answer
+    # "drip" never comes to the end of its answer, "think" takes long, "odd" is no answer at all
     contents: list[bytes] = field(default_factory=list)
     recipients: list[list[str]] = field(default_factory=list)
     senders: list[str] = field(default_factory=list)
@@ -130,6 +130,11 @@ class Script:
     async def handle_DATA(self, server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
         answer = self.to_content.pop(0) if self.to_content else "250 taken"
         waited = 0
+        if answer == "think":
+            await asyncio.sleep(1)
+            answer = "250 taken"
+        if answer == "odd":
+            return "3"
         if answer == "drip":
             while True:  # until the other end has had enough
                 server.transport.write(b"250-" if waited == 0 else b"x")
