@@ -28,7 +28,7 @@ from shop.mail.worker import LEASE
 from shop.reports.verify import verify
 from shop.withdrawals.actions import declare_withdrawal
 from shop.withdrawals.forms import Statement
-from tests.crashes.killing import Point, Victim, wait_until
+from tests.crashes.killing import Point, wait_until
 from tests.crashes.stage import Stage
 from tests.mail.tools import Sink, raw_server
 from tests.support import on_both_databases
@@ -75,8 +75,8 @@ def copies(sink: Sink, mails: list[Message]) -> list[int]:
 
 
 def check_all_are_ticked_off(stage: Stage) -> None:
+    assert all_ticked_off(stage)
     with stage.sessions.begin() as db:
-        assert set(db.scalars(select(Message.status))) == {"sent"}
         assert [f.invariant.rule for f in verify(db) if not f.holds] == []
 
 
@@ -95,11 +95,11 @@ def locked(sessions: Sessions) -> Iterator[Session]:
 
 @dataclass
 class Reaper:
-    """Kills the *victim* when the conversation about the second mail has come to *step*."""
+    """Does *kill* when the conversation about the second mail has come to *step*."""
 
     sessions: Sessions
     step: str
-    victim: Victim | None = None
+    kill: Callable[[], None]
     calls: int = 0
     lock: AbstractContextManager[Any] | None = None
 
@@ -111,8 +111,7 @@ class Reaper:
             self.lock = locked(self.sessions)
             self.lock.__enter__()
         if step == self.step:
-            assert self.victim is not None
-            self.victim.kill()
+            self.kill()
             if self.lock is not None:
                 self.lock.__exit__(None, None, None)
             raise ConnectionAbortedError
@@ -145,9 +144,8 @@ def test_killed_while_it_talks_to_the_server(
 
 
 def kill_at(stage: Stage, sink: Sink, step: str) -> None:
-    reaper = Reaper(stage.sessions, step)
-    sink.tell = reaper
-    reaper.victim, act = stage.worker("mail", NOW)
+    victim, act = stage.worker("mail", NOW)
+    sink.tell = Reaper(stage.sessions, step, victim.kill)
     act()
     sink.tell = lambda _: None
 
@@ -272,6 +270,34 @@ def test_two_workers_at_once_send_sixty_mails_once_each(stage: Stage, sink: Sink
     assert crowd.most == 2, "the two never met"
     assert copies(sink, mails) == [1] * 60
     check_all_are_ticked_off(stage)
+
+
+@on_both_databases
+def test_killed_between_taken_and_the_tick_it_leaves_one_copy(stage: Stage, sink: Sink) -> None:
+    mails = queue_mails(stage, 2)
+    with shop_workers(stage, 1) as [worker]:
+
+        def kill() -> None:
+            worker.kill()
+            worker.wait()
+
+        sink.tell = Reaper(stage.sessions, "left", kill)
+        assert worker.wait(30) == -signal.SIGKILL
+    sink.tell = lambda _: None
+    assert copies(sink, mails) == [1, 1, 0, 0]
+    with shop_workers(stage, 1):
+        wait_until(lambda: copies(sink, mails) == [1, 1, 1, 1])
+        with stage.sessions.begin() as db:  # five minutes pass
+            in_hand = db.scalars(select(Message).where(Message.status == "queued")).one()
+            assert in_hand.leased_until is not None
+            in_hand.leased_until -= LEASE
+        wait_until(lambda: all_ticked_off(stage))
+    assert copies(sink, mails) == [1, 2, 1, 1]
+
+
+def all_ticked_off(stage: Stage) -> bool:
+    with stage.sessions.begin() as db:
+        return set(db.scalars(select(Message.status))) == {"sent"}
 
 
 def test_asked_to_stop_a_worker_finishes_the_mail_in_hand_and_begins_no_other(
