@@ -288,7 +288,7 @@ def test_killed_between_taken_and_the_tick_it_leaves_one_copy(stage: Stage, sink
     with shop_workers(stage, 1):
         wait_until(lambda: copies(sink, mails) == [1, 1, 1, 1])
         with stage.sessions.begin() as db:  # five minutes pass
-            in_hand = db.scalars(select(Message).where(Message.status == "queued")).one()
+            in_hand = db.get_one(Message, mails[1].id)
             assert in_hand.leased_until is not None
             in_hand.leased_until -= LEASE
         wait_until(lambda: all_ticked_off(stage))
