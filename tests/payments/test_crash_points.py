@@ -8,29 +8,38 @@ each row is brought about by itself, and looked at.
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, make_url, select, update
 
 from shop.checkout import actions as checkout_actions
 from shop.checkout import pages as checkout_pages
 from shop.config import Config
-from shop.kit.db import Sessions
+from shop.kit.db import Sessions, sqlite_module
 from shop.mail.models import Message
 from shop.mail.senders import FileSender
 from shop.mail.worker import send_due
+from shop.orders import admin as orders_admin
 from shop.orders.models import Order, OrderEntry
 from shop.payments import actions, conversations, inbox
 from shop.payments import pages as payments_pages
 from shop.payments.conversations import expire, settle
-from shop.payments.models import PaymentAttempt, ProviderEvent
-from shop.payments.reconciler import reconcile, release_changed_carts
+from shop.payments.models import Finding, PaymentAttempt, ProviderEvent, Refund
+from shop.payments.reconciler import (
+    catch_up,
+    compare_everything,
+    reconcile,
+    release_changed_carts,
+    send_refunds,
+)
 from shop.payments.till import Till
+from shop.reports.verify import verify
 from shop.sandbox.stand_in.server import StandInServer
 from shop.worker import make_post_office
 from tests.payments.tools import (
@@ -38,13 +47,14 @@ from tests.payments.tools import (
     deliver,
     event,
     give_up_by_hand,
+    opened_beside,
     order_one,
     stand,
     state,
     the_attempt,
     wait_until,
 )
-from tests.support import Buyer, FixedClock, Shelf, on_both_databases
+from tests.support import Buyer, FixedClock, Shelf, fields_of, on_both_databases
 
 CREATE = "/v1/checkout/sessions"
 OPEN = ("pending", "open", 1, 1)
@@ -306,6 +316,23 @@ def test_row_8_a_payment_of_which_no_word_came_is_found_by_the_reconciler(
     assert reconcile(till).done == 0  # too early to doubt
     clock.advance(minutes=3)
     assert reconcile(till).done == 1
+    assert state(sessions, variant_id) == PAID
+
+
+@on_both_databases
+def test_row_8_news_that_never_came_are_read_at_stripe(
+    buyer: Buyer,
+    shelf: Shelf,
+    sessions: Sessions,
+    till: Till,
+    stand_in: StandInServer,
+    clock: FixedClock,
+) -> None:
+    variant_id = shelf.add()
+    order_one(buyer, variant_id)
+    pay(stand_in, sessions)
+    clock.advance(minutes=1)
+    catch_up(till)
     assert state(sessions, variant_id) == PAID
 
 
@@ -600,6 +627,65 @@ def test_row_18_money_that_comes_after_days_takes_the_piece_if_it_is_there(
     assert state(sessions, variant_id) == PAID
 
 
+@on_both_databases
+def test_row_18_money_that_comes_after_days_goes_back_once_if_the_piece_is_gone(
+    new_buyer: Callable[[], Buyer],
+    shelf: Shelf,
+    sessions: Sessions,
+    till: Till,
+    stand_in: StandInServer,
+) -> None:
+    variant_id = shelf.add()
+    order_one(new_buyer(), variant_id)
+    late = the_attempt(sessions)
+    chosen = stand_in.control(f"sessions/{late.session_id}/pay", outcome="processing")
+    settle(till, late.id)
+    give_up_by_hand(sessions, variant_id)
+    new_buyer().buy(variant_id)
+    stand_in.control(f"payment_intents/{chosen['payment_intent']}/settle", outcome="succeeded")
+    for _ in range(2):
+        settle(till, late.id)
+        send_refunds(till)
+    assert stand(sessions, variant_id) == ([("expired", "refunded"), ("paid", "paid")], 0, 0)
+    assert sent_back(stand_in) == [(chosen["payment_intent"], late.amount)]
+    assert mails(sessions, "refund") == [("anna@example.se", "sv")]
+
+
+def sent_back(stand_in: StandInServer) -> list[tuple[str, int]]:
+    """Return the refunds that Stripe has made: of which payment, and how much."""
+    return [
+        (row["payment_intent"], row["amount"])
+        for row in stand_in.log()
+        if row["what"] == "refund.created"
+    ]
+
+
+def mails(sessions: Sessions, kind: str) -> list[tuple[str, str]]:
+    """Return to whom mails of *kind* go, and in which language."""
+    with sessions.begin() as db:
+        rows = db.execute(select(Message.recipient, Message.locale).where(Message.kind == kind))
+        return [(recipient, locale) for recipient, locale in rows]
+
+
+@on_both_databases
+def test_row_19_of_two_payments_for_one_order_the_second_goes_back(
+    buyer: Buyer, shelf: Shelf, sessions: Sessions, till: Till, stand_in: StandInServer
+) -> None:
+    variant_id = shelf.add()
+    order_one(buyer, variant_id)
+    first = the_attempt(sessions)
+    stand_in.control(f"sessions/{first.session_id}/pay")
+    settle(till, first.id)
+    second = opened_beside(sessions, till, first)
+    payment = stand_in.control(f"sessions/{second.session_id}/pay")["payment_intent"]
+    for _ in range(2):
+        settle(till, second.id)
+        send_refunds(till)
+    assert sorted(stand(sessions, variant_id)[0]) == [("paid", "paid"), ("paid", "refunded")]
+    assert stand(sessions, variant_id)[1:] == (0, 0)
+    assert sent_back(stand_in) == [(payment, second.amount)]
+
+
 # --- what does not fit ----------------------------------------------------------------------------
 
 
@@ -628,6 +714,185 @@ def test_row_20_what_does_not_fit_the_order_is_held_and_nothing_is_sent(  # noqa
         assert (order.status, order.review) == ("pending", reason)
     assert [attempt.status for attempt in attempts(sessions)] == ["review"]
     assert happened(sessions) == (["placed", "review"], [])
+
+
+# --- money that goes back -------------------------------------------------------------------------
+
+
+def bought(buyer: Buyer, shelf: Shelf) -> int:
+    variant_id = shelf.add()
+    assert 'data-order="1001"' in buyer.pay(order_one(buyer, variant_id)).text
+    return variant_id
+
+
+def give_back_everything(owner: Buyer) -> httpx2.Response:
+    """Press the owner's button on the page of the one order."""
+    path, form = "/admin/orders/1001", "pay-back-everything"
+    return owner.post(f"{path}/refund", **fields_of(owner.get(path).text, form))
+
+
+@on_both_databases
+@pytest.mark.parametrize(
+    ("where", "what", "asked"),
+    [
+        (orders_admin, "send_refund", 0),  # written down, and Stripe not asked yet
+        (conversations, "apply_refunds", 1),  # Stripe has answered, and it is not written down
+    ],
+)
+def test_row_21_killed_while_money_goes_back_it_goes_once(  # noqa: PLR0917
+    where: Any,
+    what: str,
+    asked: int,
+    owner: Buyer,
+    buyer: Buyer,
+    shelf: Shelf,
+    sessions: Sessions,
+    till: Till,
+    stand_in: StandInServer,
+    clock: FixedClock,
+) -> None:
+    variant_id = bought(buyer, shelf)
+    with dying_in(where, what):
+        assert give_back_everything(owner).status_code == 500
+    assert len(sent_back(stand_in)) == asked
+    assert refunds(sessions) == ["requested"]
+    for _ in range(2):
+        clock.advance(seconds=31)
+        send_refunds(till)
+    assert refunds(sessions) == ["succeeded"]
+    assert [amount for _, amount in sent_back(stand_in)] == [28100]
+    assert stand(sessions, variant_id) == ([("refunded", "paid")], 1, 0)
+    assert len(mails(sessions, "refund")) == 1
+
+
+def refunds(sessions: Sessions) -> list[str]:
+    with sessions.begin() as db:
+        return list(db.scalars(select(Refund.status).order_by(Refund.id)))
+
+
+@pytest.mark.parametrize("kind", ["reset", "cut", "500"])
+def test_row_21_a_lost_answer_is_asked_for_again_and_is_the_same_refund(  # noqa: PLR0917
+    kind: str,
+    owner: Buyer,
+    buyer: Buyer,
+    shelf: Shelf,
+    sessions: Sessions,
+    till: Till,
+    stand_in: StandInServer,
+    clock: FixedClock,
+) -> None:
+    variant_id = bought(buyer, shelf)
+    stand_in.control("faults", kind=kind, path="/v1/refunds", times=3, when="after")
+    assert give_back_everything(owner).status_code == 303
+    assert refunds(sessions) == ["requested"]
+    clock.advance(hours=25)  # and Stripe has forgotten the key
+    stand_in.control("clock", advance=timedelta(hours=25).total_seconds())
+    send_refunds(till)
+    assert refunds(sessions) == ["succeeded"]
+    assert [amount for _, amount in sent_back(stand_in)] == [28100]
+    assert stand(sessions, variant_id) == ([("refunded", "paid")], 1, 0)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_row_22_a_refund_that_fails_later_is_taken_back_and_flagged(
+    told: bool,
+    owner: Buyer,
+    buyer: Buyer,
+    shelf: Shelf,
+    sessions: Sessions,
+    till: Till,
+    stand_in: StandInServer,
+) -> None:
+    """By its event, or in the night's comparison."""
+    buyer.pay(order_one(buyer, shelf.add()), "4000000000005126")
+    give_back_everything(owner)
+    assert refunds(sessions) == ["succeeded"]
+    stand_in.control("clock", advance=3600)
+    if told:
+        stand_in.control("webhooks", mode="release")
+        wait_until(lambda: refunds(sessions) == ["failed"])
+    else:
+        compare_everything(till, sleep=lambda _: None)
+    assert refunds(sessions) == ["failed"]
+    with sessions.begin() as db:
+        order = db.scalars(select(Order)).one()
+        assert (order.status, order.review) == ("paid", "refund_failed")
+        assert [f.invariant.rule for f in verify(db) if not f.holds] == []
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_row_23_what_is_done_at_stripe_appears_by_itself(
+    told: bool,
+    buyer: Buyer,
+    shelf: Shelf,
+    sessions: Sessions,
+    till: Till,
+    stand_in: StandInServer,
+) -> None:
+    variant_id = bought(buyer, shelf)
+    [charge] = [row["charge"] for row in stand_in.log() if row["what"] == "charge.succeeded"]
+    stand_in.control(f"charges/{charge}/refund", amount=10000)
+    stand_in.control(f"charges/{charge}/dispute")
+    if told:
+        stand_in.control("webhooks", mode="release")
+        wait_until(lambda: refunds(sessions) == ["succeeded"] and disputed(sessions))
+    else:
+        compare_everything(till, sleep=lambda _: None)
+    with sessions.begin() as db:
+        refund = db.scalars(select(Refund)).one()
+        assert (refund.origin, refund.amount, refund.status) == ("dashboard", 10000, "succeeded")
+    assert disputed(sessions)
+    assert stand(sessions, variant_id) == ([("paid", "paid")], 0, 0)  # a person puts it back
+
+
+def disputed(sessions: Sessions) -> bool:
+    with sessions.begin() as db:
+        return db.scalars(select(Order.disputed)).one()
+
+
+# --- and the rest ---------------------------------------------------------------------------------
+
+
+def test_row_24_a_database_brought_back_from_a_backup_finds_out_what_it_missed(
+    new_buyer: Callable[[], Buyer],
+    config: Config,
+    shelf: Shelf,
+    sessions: Sessions,
+    till: Till,
+    stand_in: StandInServer,
+    tmp_path: Path,
+) -> None:
+    """Stripe is the record of money: what was paid since, and what can still be paid."""
+    known, later = shelf.add("raven"), shelf.add("moss", on_hand=2)
+    order_one(new_buyer(), known)
+    live, backup = str(make_url(config.database_url).database), str(tmp_path / "backup.db")
+    copy_database(live, backup)
+    known_session = pay(stand_in, sessions)
+    settle(till, the_attempt(sessions).id)
+    order_one(new_buyer(), later)
+    unknown_session = pay(stand_in, sessions)
+    settle(till, the_attempt(sessions).id)
+    left_open = order_one(new_buyer(), later)
+
+    copy_database(backup, live)
+    assert stand(sessions, known) == ([("pending", "open")], 1, 1)
+    for _ in range(2):
+        compare_everything(till, always=True, sleep=lambda _: None)
+
+    assert stand(sessions, known) == ([("paid", "paid")], 0, 0)
+    assert the_attempt(sessions).session_id == known_session
+    assert new_buyer().http.get(left_open).status_code == 410
+    assert payable(stand_in) == 0
+    with sessions.begin() as db:
+        findings = db.scalars(select(Finding.subject).where(Finding.kind == "unknown_payment"))
+        assert findings.all() == [unknown_session]
+
+
+def copy_database(since: str, to: str) -> None:
+    """Copy a database as it stands, whoever has it open."""
+    module = sqlite_module()
+    with closing(module.connect(since)) as source, closing(module.connect(to)) as target:
+        source.backup(target)
 
 
 def test_row_25_signatures_that_do_not_hold_keep_no_payment_from_being_found(

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from shop.kit.db import Sessions
 from shop.orders.models import Order, OrderLine
 from shop.orders.queries import order_in_full
-from shop.payments.conversations import ask_about_refunds, open_session, send_refund, settle
+from shop.payments.conversations import ask_about_refunds, send_refund, settle
 from shop.payments.errors import PaymentUnknown, RefundImpossible, RefundTooLarge
 from shop.payments.models import PaymentAttempt, Refund
 from shop.payments.reconciler import release_changed_carts, send_refunds
@@ -18,7 +18,7 @@ from shop.payments.till import Till
 from shop.reports.verify import verify
 from shop.sandbox.stand_in.server import StandInServer
 from shop.stock.models import StockLevel, StockMovement
-from tests.payments.tools import order_one, state, the_attempt
+from tests.payments.tools import opened_beside, order_one, state, the_attempt
 from tests.support import Buyer, FixedClock, Shelf, on_both_databases
 
 REFUNDS = "/v1/refunds"
@@ -280,21 +280,6 @@ def test_a_second_page_is_closed_when_the_first_is_paid(
     assert [r["session"] for r in stand_in.log() if r["what"] == "session.expired"] == [
         second.session_id
     ]
-
-
-def opened_beside(sessions: Sessions, till: Till, first: PaymentAttempt) -> PaymentAttempt:
-    """Open a second page for the same order, as no code of the shop does."""
-    copy = {
-        column.key: getattr(first, column.key)
-        for column in PaymentAttempt.__table__.columns
-        if column.key not in ("session_id", "payment_intent_id", "url", "checked_at")
-    }
-    request = first.request.replace(first.id, "second")
-    with sessions.begin() as db:
-        db.add(PaymentAttempt(**copy | {"id": "second", "request": request, "status": "creating"}))
-    open_session(till, "second")
-    with sessions.begin() as db:
-        return db.get_one(PaymentAttempt, "second")
 
 
 def test_what_does_not_fit_is_never_paid_back_by_itself_but_closes_when_the_owner_has(

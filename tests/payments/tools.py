@@ -14,7 +14,9 @@ from sqlalchemy import select, update
 from shop.config import Config
 from shop.kit.db import Sessions
 from shop.orders.models import Order, OrderEntry
+from shop.payments.conversations import open_session
 from shop.payments.models import PaymentAttempt
+from shop.payments.till import Till
 from shop.reports.verify import verify
 from shop.stock.models import StockLevel
 from tests.support import Buyer
@@ -111,6 +113,21 @@ def give_up_by_hand(sessions: Sessions, variant_id: int) -> None:
         db.add(OrderEntry(order_id=order.id, at=order.placed_at, by="shop", kind="expired"))
         db.execute(update(PaymentAttempt).values(status="expired"))
         db.execute(update(StockLevel).where(StockLevel.variant_id == variant_id).values(reserved=0))
+
+
+def opened_beside(sessions: Sessions, till: Till, first: PaymentAttempt) -> PaymentAttempt:
+    """Open a second page for the same order, as no code of the shop does."""
+    copy = {
+        column.key: getattr(first, column.key)
+        for column in PaymentAttempt.__table__.columns
+        if column.key not in ("session_id", "payment_intent_id", "url", "checked_at")
+    }
+    request = first.request.replace(first.id, "second")
+    with sessions.begin() as db:
+        db.add(PaymentAttempt(**copy | {"id": "second", "request": request, "status": "creating"}))
+    open_session(till, "second")
+    with sessions.begin() as db:
+        return db.get_one(PaymentAttempt, "second")
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 5) -> None:
