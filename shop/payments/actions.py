@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from shop.discounts.actions import give_back
+from shop.discounts.actions import give_back, redeem_again
+from shop.discounts.errors import UsedUp
 from shop.kit.ids import random_token
 from shop.mail.actions import queue
 from shop.orders.actions import flag_for_review, move, write_entry
@@ -205,7 +206,7 @@ def _take_payment(
     if not taken:
         return
     quantities = held_quantities(db, order.id)
-    if (reason := _why_too_late(db, order, quantities)) is not None:
+    if (reason := _why_too_late(db, order, quantities, now)) is not None:
         refund_by_itself(db, attempt, reason, now=now)
         write_entry(db, order.id, "paid_late", by="stripe", now=now, note=reason)
         return
@@ -218,15 +219,26 @@ def _take_payment(
     _queue_mails(db, order, now)
 
 
-def _why_too_late(db: Session, order: Order, quantities: Mapping[int, int]) -> str | None:
-    """Return why there is nothing any more for this money, or hold the pieces for it again."""
+def _why_too_late(
+    db: Session, order: Order, quantities: Mapping[int, int], now: datetime
+) -> str | None:
+    """Return why there is nothing any more for this money, or hold again what the order held."""
     if order.status in BOUGHT:
         return "paid_twice"
-    if order.status in (OrderStatus.EXPIRED, OrderStatus.CANCELLED):
+    if order.status not in (OrderStatus.EXPIRED, OrderStatus.CANCELLED):
+        return None
+    try:
+        reserve(db, quantities)
+    except OutOfStock:
+        return "sold"
+    if order.discount_amount:
         try:
-            reserve(db, quantities)
-        except OutOfStock:
-            return "sold"
+            redeem_again(
+                db, order.id, code=order.discount_code, amount=order.discount_amount, now=now
+            )
+        except UsedUp:
+            release(db, quantities)
+            return "code_used"
     return None
 
 

@@ -65,6 +65,7 @@ def settle(till: Till, attempt_id: str) -> None:
     _apply(till, attempt, session)
     if session.changed_since:  # news of it may have come before anybody knew whose payment it is
         ask_about_refunds(till, attempt_id)
+        ask_about_disputes(till, session.payment_intent_id or "")
 
 
 def expire(till: Till, attempt_id: str) -> None:
