@@ -129,7 +129,8 @@ def stay_away(purchase: Purchase, operation: Operation, chance: random.Random) -
         check_books(purchase)
     with stage.later(PAST_ITS_TIME, for_stripe=chance.random() < 0.5):
         _work_through(stage)
-    never_asked = operation.ends is End.UNDONE and not truth(purchase).given_back
+    by_owner = operation.ends in (End.UNDONE, End.PARTLY)
+    never_asked = by_owner and not truth(purchase).given_back
     check_end(purchase, End.BOUGHT if never_asked else operation.ends)
 
 
@@ -155,6 +156,9 @@ ENDED = {
     End.MONEY_BACK: Ended(("expired", None, "refunded"), (0, 0), ["refund"], given_back=True),
     End.UNDONE: Ended(
         ("refunded", None, "paid"), (1, 0), ["order_confirmation", "refund"], given_back=True
+    ),
+    End.PARTLY: Ended(
+        ("paid", None, "paid"), (0, 0), ["order_confirmation", "refund"], given_back=True
     ),
 }
 

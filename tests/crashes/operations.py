@@ -28,6 +28,7 @@ class End(StrEnum):
     BOUGHT = "bought"
     MONEY_BACK = "money back"  # the doll is another's
     UNDONE = "undone"  # the owner has given the money back, and the doll is for sale: or neither
+    PARTLY = "partly"  # the owner has given a part of it back, or nothing
 
 
 @dataclass(frozen=True)
@@ -122,17 +123,26 @@ def _money_to_give_back(purchase: Purchase) -> None:
     _late_return(purchase)()
 
 
-def _owner_gives_back(purchase: Purchase) -> Deed:
-    """The owner presses the button, and again on a page that still has one."""
+def _owner_gives_all_back(purchase: Purchase) -> Deed:
+    return _owner_presses(purchase, "pay-back-everything", 'id="pay-back-everything"')
+
+
+def _owner_gives_a_part_back(purchase: Purchase) -> Deed:
+    """So much is left that Stripe would send the same a second time as well."""
+    return _owner_presses(purchase, "pay-back-parts", 'name="postage"', postage="y")
+
+
+def _owner_presses(purchase: Purchase, form: str, offered: str, **typed: str) -> Deed:
+    """The owner presses the button, and again on a page that still offers it."""
     _paid_and_known(purchase)
     path, owner = f"/admin/orders/{purchase.number()}", purchase.stage.owner
     sign_in(purchase.stage)
 
     def press() -> httpx2.Response:
         page = owner.get(path)
-        if 'id="pay-back-everything"' not in page.text:
+        if offered not in page.text:
             return page
-        return owner.post(f"{path}/refund", **fields_of(page.text, "pay-back-everything"))
+        return owner.post(f"{path}/refund", **(fields_of(page.text, form) | typed))
 
     return press
 
@@ -160,6 +170,7 @@ OPERATIONS = [
     Operation("changed cart", _changed_cart, job="changed carts"),
     Operation("late return", _late_return, ends=End.MONEY_BACK),
     Operation("refund", _money_to_give_back, job="refunds", ends=End.MONEY_BACK),
-    Operation("owner's refund", _owner_gives_back, ends=End.UNDONE),
+    Operation("all back", _owner_gives_all_back, ends=End.UNDONE),
+    Operation("a part back", _owner_gives_a_part_back, ends=End.PARTLY),
     Operation("mail", _paid_and_known, job="mail", ends=End.BOUGHT),
 ]

@@ -40,11 +40,12 @@ def the_address_goes_out_before_it_is_recorded() -> None:
 
 
 def every_try_has_a_key_of_its_own() -> None:
-    """Ask Stripe for the page under another idempotency key each time."""
+    """Ask Stripe for the page, or to give money back, under another key each time."""
     from shop.kit.ids import random_token
-    from shop.payments.models import PaymentAttempt
+    from shop.payments.models import PaymentAttempt, Refund
 
-    _put(PaymentAttempt, "idempotency_key", property(lambda _attempt: f"co:{random_token()}"))
+    for owner in (PaymentAttempt, Refund):
+        _put(owner, "idempotency_key", property(lambda _: f"sabotage:{random_token()}"))
 
 
 def the_pieces_leave_the_shelf_after_the_order_is_paid() -> None:

@@ -72,6 +72,7 @@ BROKEN = [  # how, where it tells, in which end, and what is found
     (sabotage.the_hold_comes_after_the_order, "checkout", Ending.IS_LEFT, "what is promised"),
     (sabotage.the_address_goes_out_before_it_is_recorded, "checkout", Ending.IS_LEFT, "not know"),
     (sabotage.every_try_has_a_key_of_its_own, "checkout", Ending.COMES_BACK, "paid twice"),
+    (sabotage.every_try_has_a_key_of_its_own, "a part back", Ending.COMES_BACK, "back twice"),
     (
         sabotage.the_pieces_leave_the_shelf_after_the_order_is_paid,
         "return",
@@ -104,7 +105,9 @@ BROKEN = [  # how, where it tells, in which end, and what is found
     "executioner", ["by name", pytest.param("strace", marks=pytest.mark.slow)], indirect=True
 )
 @pytest.mark.parametrize(
-    ("broken", "name", "ending", "found"), BROKEN, ids=[broken.__name__ for broken, *_ in BROKEN]
+    ("broken", "name", "ending", "found"),
+    BROKEN,
+    ids=[f"{broken.__name__}-{name}" for broken, name, *_ in BROKEN],
 )
 def test_a_shop_that_only_a_crash_shows_to_be_wrong_is_found_out(
     broken: Callable[[], None], name: str, ending: Ending, found: str, stage: Stage
