@@ -14,7 +14,12 @@ from shop.mail.models import Message
 from shop.mail.worker import LEASE, send_due
 from shop.orders.models import Order
 from shop.payments.models import PaymentAttempt, ProviderEvent, Refund
-from shop.payments.reconciler import reconcile, release_changed_carts, send_refunds
+from shop.payments.reconciler import (
+    catch_up,
+    reconcile,
+    release_changed_carts,
+    send_refunds,
+)
 from shop.reports.verify import verify
 from shop.stock.models import StockLevel
 from tests.crashes.operations import Deed, End, Operation
@@ -137,6 +142,7 @@ def stay_away(purchase: Purchase, operation: Operation, chance: random.Random) -
 def _work_through(stage: Stage) -> None:
     release_changed_carts(stage.till)
     reconcile(stage.till)
+    catch_up(stage.till)
     send_refunds(stage.till)
 
 

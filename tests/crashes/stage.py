@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx2
-from sqlalchemy import make_url, select
+from sqlalchemy import delete, make_url, select
 
 from shop.config import Config
 from shop.kit.clock import system_clock
@@ -18,7 +18,7 @@ from shop.kit.db import Sessions
 from shop.mail.worker import PostOffice
 from shop.orders.models import Order
 from shop.owner.actions import invite_owner
-from shop.payments.models import PaymentAttempt
+from shop.payments.models import Cursor, PaymentAttempt
 from shop.payments.till import Till
 from shop.sandbox.stand_in.deliveries import signature
 from shop.sandbox.stand_in.server import StandInServer
@@ -166,6 +166,8 @@ class Stage:
         if for_stripe:
             self.stand_in.control("clock", set=system_clock().timestamp())
         self.clock.ahead = timedelta()
+        with self.sessions.begin() as db:
+            db.execute(delete(Cursor))  # nobody has read what happens in the time to come
 
 
 # --- a purchase -----------------------------------------------------------------------------------
