@@ -53,7 +53,7 @@ def test_a_unique_piece_has_no_stepper(english: Buyer, shelf: Shelf) -> None:
     [
         ("unique", {"on_hand": 0}, "Someone else has bought it, and there was only one."),
         ("batch", {"on_hand": 0}, "It has sold out."),
-        ("unique", {"reserved": 1}, "Someone else is paying for it right now."),
+        ("unique", {"reserved": 1}, "Someone is paying for it right now."),
     ],
 )
 def test_what_is_gone_is_struck_through_with_the_reason(
