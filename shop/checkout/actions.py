@@ -113,8 +113,9 @@ def place_order(
     order, lines = _write_order(
         db, cart, shown, buyer, placed_from, delivery, reduction, seller, now
     )
-    _redeem(db, order, reduction, now)
+    # The shelf first, then the code, as whoever gives them back: or two could wait for each other.
     reserve(db, held_quantities(db, order.id))
+    _redeem(db, order, reduction, now)
     token = order_token(seller.signer, order.id)
     return start_attempt(
         db,

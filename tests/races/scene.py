@@ -21,7 +21,7 @@ from shop.sandbox.stand_in.server import StandInServer
 from shop.stock.models import StockLevel
 from tests.payments.tools import deliver, event
 from tests.races.interleave import Rival, let_in
-from tests.support import ANNA, Buyer, FixedClock, Shelf
+from tests.support import ANNA, Buyer, FixedClock, Shelf, fields_of
 
 CREATE = "/v1/checkout/sessions"
 
@@ -102,11 +102,18 @@ class Scene:
         assert placed.status_code == 303, placed.text
         return customer
 
-    def visitor(self, variant_id: int, quantity: int = 1) -> "Customer":
-        """Return a buyer who has filled the cart, and the form in the head."""
+    def visitor(self, variant_id: int, quantity: int = 1, code: str = "") -> "Customer":
+        """Return a buyer who has filled the cart, and the form in the head; with a *code*, its
+        discount is on the page.
+        """
         buyer = self.new_buyer()
         buyer.add(variant_id, quantity)
-        return Customer(self, buyer, variant_id, buyer.checkout_fields() | ANNA)
+        form = buyer.checkout_fields() | ANNA
+        if code:
+            shown = buyer.post("/checkout", **form | {"code": code, "update": "1"})
+            form = fields_of(shown.text, "checkout")
+            assert form["shown_discount"] != "0"
+        return Customer(self, buyer, variant_id, form)
 
     def books(self, variant_id: int) -> Books:
         with self.sessions.begin() as db:

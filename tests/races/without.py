@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, delete, select, text, update
+from sqlalchemy import bindparam, delete, select, text, true, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import GenerativeSelect
@@ -22,17 +22,21 @@ from shop.cart.queries import shown_cart
 from shop.checkout import actions as checkout
 from shop.checkout import pages
 from shop.checkout.actions import Choice
+from shop.discounts import actions as codes
+from shop.discounts.models import Discount, Redemption
+from shop.discounts.queries import worth
 from shop.kit.db import Sessions, UTCDateTime, is_sqlite
 from shop.mail import actions as mail
 from shop.mail.models import Message
 from shop.orders import actions as orders
 from shop.orders.models import Order
-from shop.orders.queries import held_by_cart
+from shop.orders.queries import held_by_cart, held_quantities
 from shop.payments import actions as payments
 from shop.payments import inbox, refunds
 from shop.payments.errors import PaymentRefused
 from shop.payments.gateway import CheckoutSession, StripeGateway, StripeRefund
 from shop.payments.models import PaymentAttempt, RefundStatus
+from shop.stock import actions as stock
 from shop.stock.models import StockLevel
 
 Patch = pytest.MonkeyPatch
@@ -299,3 +303,62 @@ def what_a_refund_is_called(patch: Patch) -> None:
 def order_of_news(patch: Patch) -> None:
     """Believe of a refund what is heard last, however old it is."""
     patch.setattr(refunds, "RANK", {**refunds.RANK, RefundStatus.FAILED: 0})
+
+
+# --- codes ----------------------------------------------------------------------------------------
+
+
+def uses_left(patch: Patch) -> None:
+    """Take a use of a code whether there is one left or not."""
+    changed = codes._change
+
+    def unguarded(db: Session, discount_id: int, guard: object, **values: object) -> bool:
+        del guard
+        return changed(db, discount_id, true(), **values)
+
+    patch.setattr(codes, "_change", unguarded)
+
+
+def drop_the_count_of_uses(sessions: Sessions) -> None:
+    """Take from the database what it knows about uses itself (PostgreSQL)."""
+    with sessions.begin() as db:
+        db.execute(text("ALTER TABLE discounts DROP CONSTRAINT ck_discounts_uses_within"))
+
+
+def look_at_uses(patch: Patch) -> None:
+    """Do not ask whether there is a use left when the order is made."""
+    patch.setattr(checkout, "worth", lambda *given: worth(*given, its_own_use=True))
+
+
+def whether_it_was_ended(patch: Patch) -> None:
+    """Take a code for what it was when the page was shown."""
+
+    def as_it_was(db: Session, code: str) -> Discount:
+        return db.scalars(select(Discount).where(Discount.code == code)).one()
+
+    patch.setattr(checkout, "discount_by_code", as_it_was)
+
+
+def taking_out_first(patch: Patch) -> None:
+    """Give a use back after looking whether the order has one, and take it from the order last."""
+
+    def look_and_give_back(db: Session, order_id: int) -> None:
+        its = Redemption.order_id == order_id
+        discount_id = db.scalar(select(Redemption.discount_id).where(its))
+        if discount_id is not None:
+            codes._change(db, discount_id, Discount.uses > 0, uses=Discount.uses - 1)
+            db.execute(delete(Redemption).where(its))
+
+    patch.setattr(codes, "give_back", look_and_give_back)
+
+
+def shelf_before_code(patch: Patch) -> None:
+    """Let an order have its use of a code first, and its pieces from the shelf after that."""
+    redeem: Any = vars(checkout)["_redeem"]
+
+    def code_first(db: Session, order: Order, *rest: Any) -> None:
+        redeem(db, order, *rest)
+        stock.reserve(db, held_quantities(db, order.id))
+
+    patch.setattr(checkout, "reserve", lambda *_: None)
+    patch.setattr(checkout, "_redeem", code_first)
