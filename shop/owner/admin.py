@@ -36,6 +36,7 @@ from shop.owner.forms import ChangePasswordForm, CodeForm, ConfirmForm
 from shop.owner.passwords import hash_password, password_matches
 from shop.owner.queries import audit_trail, recovery_codes_left, sessions_of
 from shop.owner.totp import qr_code, setup_link
+from shop.payments.findings import open_findings
 from shop.payments.queries import sent_back_since
 from shop.stock.queries import sold_out_since
 from shop.withdrawals.queries import unhandled
@@ -59,6 +60,7 @@ def home(request: Request) -> Response:
             today=local_day(now),
             waiting=waiting(db, local_day(now)),
             parked=parked_count(db),
+            findings=len(open_findings(db)),
             withdrawals=unhandled(db),
             sold_out=sold_out_since(db, now - LATELY),
             sent_back=sent_back_since(db, now - THIS_WEEK),

@@ -41,6 +41,7 @@ Id = TypeVar("Id", int, str)
 KEPT = timedelta(days=30)  # how long Stripe keeps its events, and how far back a night looks
 ON_ITS_WAY = timedelta(seconds=30)  # in which news that has not come is not missed yet
 NIGHT = timedelta(hours=20)  # from one comparison of everything to the next
+TRY_AGAIN = timedelta(hours=1)  # when part of it failed
 BREATH = timedelta(milliseconds=200)  # between the questions of a night: five a second at most
 FROM_THE_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 SETTLED_LATER = (Status.CREATING, Status.OPEN, Status.PROCESSING, Status.EXPIRED, Status.FAILED)
@@ -150,8 +151,10 @@ def compare_everything(
     return what was done of each kind. What does not answer to be put right becomes a finding.
     """
     now = till.now()
-    if not always and now - _read_until(till, "nightly", FROM_THE_BEGINNING) < NIGHT:
+    if not always and not _is_due(till, now):
         return {}
+    with till.sessions.begin() as db:
+        db.merge(Cursor(name="nightly_tried", at=now))
     done = {}
     for name, part in {
         "sessions": _compare_sessions,
@@ -167,6 +170,12 @@ def compare_everything(
         with till.sessions.begin() as db:
             db.merge(Cursor(name="nightly", at=now))
     return done
+
+
+def _is_due(till: Till, now: datetime) -> bool:
+    done = _read_until(till, "nightly", FROM_THE_BEGINNING)
+    tried = _read_until(till, "nightly_tried", FROM_THE_BEGINNING)
+    return now - done >= NIGHT and now - tried >= TRY_AGAIN
 
 
 def _compare_sessions(till: Till, now: datetime, sleep: Callable[[float], None]) -> Outcome:

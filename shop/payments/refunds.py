@@ -29,7 +29,7 @@ from shop.payments.models import (
     Status,
     What,
 )
-from shop.stock.actions import put_back, release
+from shop.stock.actions import put_back, release, take_again
 
 FULFILLED = (OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED)
 # What Stripe says of a refund only ever moves it on: an old answer that comes late changes nothing.
@@ -53,9 +53,7 @@ class Wish:
     whole: bool = False  # all that is left of the payment, whatever went back without a reason
 
 
-def request_refund(
-    db: Session, order_id: int, wish: Wish, *, seen: int | None = None, now: datetime
-) -> Refund:
+def request_refund(db: Session, order_id: int, wish: Wish, *, seen: int, now: datetime) -> Refund:
     """Write down what goes back to the buyer, before Stripe is asked.
 
     *seen* is how much had gone back when the owner looked: a second click finds more. Raises
@@ -71,7 +69,7 @@ def request_refund(
     if attempt is None:
         raise RefundImpossible
     gone = given_back(db, attempt.id)
-    if seen not in (None, gone):
+    if seen != gone:
         raise RefundChanged
     if order.disputed or order.status not in FULFILLED:
         raise RefundImpossible
@@ -269,7 +267,27 @@ def _tell(db: Session, order: Order, refund: Refund, now: datetime) -> None:
 def _fail(db: Session, order: Order, refund: Refund, status: RefundStatus, now: datetime) -> None:
     refund.status = status
     write_entry(db, order.id, "refund_failed", by="stripe", now=now, note=str(refund.amount))
-    flag_for_review(db, order.id, "refund_failed", now=now)
+    all_there = _put_aside_again(db, order, refund, now)
+    flag_for_review(db, order.id, "refund_failed" if all_there else "refund_failed_sold", now=now)
+
+
+def _put_aside_again(db: Session, order: Order, refund: Refund, now: datetime) -> bool:
+    """Take the pieces off the shelf again that had been given up with the money, if the order was
+    never sent; say whether all of them are still there.
+    """
+    if _status_without_refund(db, order) != OrderStatus.PAID:
+        return True
+    restocked = db.execute(
+        select(RefundLine, OrderLine.variant_id)
+        .join(OrderLine, OrderLine.id == RefundLine.order_line_id)
+        .where(RefundLine.refund_id == refund.id, RefundLine.restocked)
+        .order_by(OrderLine.variant_id)  # as stock is always taken
+    ).all()
+    for part, variant_id in restocked:
+        part.restocked = not take_again(
+            db, variant_id, part.quantity, order_id=order.id, by="shop", now=now
+        )
+    return not any(part.restocked for part, _ in restocked)
 
 
 def _follow_order(db: Session, order: Order, *, whole: bool, now: datetime) -> None:
@@ -279,20 +297,22 @@ def _follow_order(db: Session, order: Order, *, whole: bool, now: datetime) -> N
             write_entry(db, order.id, OrderStatus.REFUNDED, by="shop", now=now)
             end_review(db, order.id, "withdrawal")
     elif not whole and status == OrderStatus.REFUNDED:
-        before = _status_before(db, order.id)
+        before = _status_without_refund(db, order)
         if move(db, order.id, status, before):
             write_entry(db, order.id, "refund_taken_back", by="shop", now=now, note=before)
 
 
-def _status_before(db: Session, order_id: int) -> OrderStatus:
-    """Return what the order was before it was refunded."""
-    kinds = set(db.scalars(select(OrderEntry.kind).where(OrderEntry.order_id == order_id)))
+def _status_without_refund(db: Session, order: Order) -> OrderStatus:
+    """Return what the order is, or was before it was refunded."""
+    if order.status != OrderStatus.REFUNDED:
+        return OrderStatus(order.status)
+    kinds = set(db.scalars(select(OrderEntry.kind).where(OrderEntry.order_id == order.id)))
     if OrderStatus.DELIVERED in kinds:
         return OrderStatus.DELIVERED
     sent = db.scalar(
         select(OrderEntry.kind)
         .where(
-            OrderEntry.order_id == order_id,
+            OrderEntry.order_id == order.id,
             OrderEntry.kind.in_((OrderStatus.SHIPPED, "sending_taken_back")),
         )
         .order_by(OrderEntry.id.desc())

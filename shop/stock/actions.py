@@ -70,6 +70,17 @@ def put_back(db: Session, quantities: Quantities, *, order_id: int, by: str, now
             _write_down(db, variant_id, n, Reason.RETURNED, by=by, now=now, order_id=order_id)
 
 
+def take_again(
+    db: Session, variant_id: int, n: int, *, order_id: int, by: str, now: datetime
+) -> bool:
+    """Take pieces of an order off the shelf that had been put back, unless others have them now."""
+    enough = StockLevel.on_hand - StockLevel.reserved >= n
+    taken = _change(db, variant_id, enough, on_hand=StockLevel.on_hand - n)
+    if taken:
+        _write_down(db, variant_id, -n, Reason.RETURNED, by=by, now=now, order_id=order_id)
+    return taken
+
+
 def put_on_shelf(db: Session, variant_id: int, on_hand: int, *, by: str, now: datetime) -> None:
     """Give a new variant its stock level."""
     db.add(StockLevel(variant_id=variant_id, on_hand=on_hand, reserved=0))

@@ -104,6 +104,26 @@ def test_it_was_sold_by_then(read: Write) -> None:
     )
 
 
+def test_its_code_was_used_up_by_then(read: Write) -> None:
+    mail = read("code_used", amount=70300)
+    assert mail.mail["Subject"] == "Your payment came too late and goes back to you"
+    assert said(mail) == (
+        "We are sorry, Anna Ek: your payment came too late.\n"
+        "\n"
+        "What you had chosen was held for you for a while. The payment came in after that time "
+        "had ended, and by then others had used up the discount code in your order. "
+        "You owe nothing.\n"
+        "The whole amount, SEK 703, goes back by itself the way it came. It usually takes "
+        "5 to 10 bank days.\n"
+        "What you chose may still be there, at its full price.\n"
+        "\n"
+        "See what is on the shelf now:\n"
+        f"{BASE_URL}/en/products\n"
+        "\n"
+        "Is anything not as it should be? Reply to this e-mail.\n"
+    )
+
+
 def test_it_was_paid_twice(read: Write) -> None:
     mail = read("paid_twice", amount=70300)
     assert mail.mail["Subject"] == "Order 1042 was paid twice: the second payment goes back"
@@ -127,7 +147,7 @@ def test_in_swedish(read: Write) -> None:
     assert "Hela beloppet, 703 kr, går tillbaka av sig självt samma väg som det kom." in said(mail)
 
 
-@pytest.mark.parametrize("reason", ["", "sold", "paid_twice"])
+@pytest.mark.parametrize("reason", ["", "sold", "code_used", "paid_twice"])
 @pytest.mark.parametrize("locale", ["en", "sv"])
 def test_text_and_html_tell_the_same(read: Write, reason: str, locale: str) -> None:
     mail = read(reason, locale)

@@ -9,6 +9,7 @@ from shop.config import Config
 from shop.kit.db import Sessions
 from shop.mail.models import Message, Status
 from shop.orders.models import Order
+from shop.payments.findings import note_finding, see_to_finding
 from shop.stock.models import StockLevel, StockMovement
 from tests.support import NOON, Buyer, FixedClock, Shelf
 
@@ -155,3 +156,17 @@ def test_an_unknown_note_says_nothing(owner: Buyer) -> None:
     assert "Sparat." in owner.get("/admin?note=saved").text
     for note in ("nothing", "<script>", "__class__", ""):
         assert "data-notice" not in owner.http.get("/admin", params={"note": note}).text
+
+
+def test_what_does_not_agree_with_stripe_leads_to_the_payments(
+    owner: Buyer, shelf: Shelf, sessions: Sessions
+) -> None:
+    with sessions.begin() as db:
+        note_finding(db, "unknown_payment", "cs_1", "28100 SEK", now=NOON)
+        note_finding(db, "missed_event", "evt_1", "charge.refunded", now=NOON, quiet=True)
+    page = owner.get("/admin").text
+    assert 'href="/admin/payments"><strong>1 betalning att titta på</strong>' in page
+    assert "Butiken och Stripe säger olika saker." in page
+    with sessions.begin() as db:
+        see_to_finding(db, 1, now=NOON)
+    assert "/admin/payments" not in owner.get("/admin").text

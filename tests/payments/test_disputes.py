@@ -86,7 +86,7 @@ def test_a_dispute_whose_news_was_lost_stops_the_order_all_the_same(
     with sessions.begin() as db, pytest.raises(WrongState):
         ship(db, db.scalars(select(Order)).one(), tracking="", now=clock())
     with sessions.begin() as db, pytest.raises(RefundImpossible):
-        request_refund(db, 1, Wish({}, other_amount=100), now=clock())
+        request_refund(db, 1, Wish({}, other_amount=100), seen=0, now=clock())
     look(till, clock)  # asking once more changes nothing
     assert the_order(sessions)[3] == ["placed", "paid", "dispute_opened"]
     assert notices(sessions) == [("butik@example.se", 1)]

@@ -91,3 +91,23 @@ def test_everything_is_compared_once_a_night(till: Till, clock: FixedClock) -> N
     assert compare_everything(till) == {}
     clock.advance(hours=2)
     assert set(compare_everything(till)) == parts
+
+
+def test_a_night_without_answers_is_tried_again_in_an_hour(
+    till: Till, clock: FixedClock, stand_in: StandInServer
+) -> None:
+    stand_in.control("faults", kind="500", when="before", times=500, path="/v1/disputes")
+    done = compare_everything(till)
+    assert [(name, outcome.failed) for name, outcome in done.items()] == [
+        ("sessions", 0),
+        ("refunds", 0),
+        ("disputes", 1),
+        ("balance", 0),
+    ]
+    stand_in.control("faults", clear=True)
+    clock.advance(minutes=59)
+    assert compare_everything(till) == {}
+    clock.advance(minutes=1)
+    assert [outcome.failed for outcome in compare_everything(till).values()] == [0, 0, 0, 0]
+    clock.advance(hours=19)
+    assert compare_everything(till) == {}
