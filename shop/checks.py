@@ -61,6 +61,7 @@ def checks(
         _postage(db, today),
         _vat(db, preferences, today),
         _address(config),
+        _proxies(config, preferences),
         _stripe_key(config),
         _webhook(config, stripe),
         _mail(config),
@@ -169,6 +170,26 @@ def _address(config: Config) -> Check:
     return Check(_("Address"), config.https and not config.demo, sentence)
 
 
+def _proxies(config: Config, preferences: Preferences) -> Check:
+    """The shop itself speaks plain http, so at an https address a proxy stands before it."""
+    name = _("Buyers’ addresses")
+    if not config.https:
+        return Check(name, True, _("No proxy stands between the buyers and the shop."))
+    if config.trusted_proxies:
+        return Check(name, True, _("The shop sees from which network each buyer comes."))
+    sentence = _(
+        "A proxy stands before the shop at %(address)s, and the shop is not told which one. So it "
+        "takes all buyers for one: when %(most)s of them are about to pay, nobody else can order. "
+        "Set %(name)s to the proxy’s address, such as 127.0.0.1."
+    )
+    facts = {
+        "address": config.base_url,
+        "most": preferences.holds_per_network,
+        "name": "SHOP_TRUSTED_PROXIES",
+    }
+    return Check(name, False, sentence % facts)
+
+
 def _stripe_key(config: Config) -> Check:
     name = _("Stripe’s key")
     names = {"name": "SHOP_STRIPE_SECRET_KEY", "base": "SHOP_STRIPE_API_BASE"}
@@ -185,20 +206,23 @@ def _stripe_key(config: Config) -> Check:
 
 def _webhook(config: Config, stripe: StripesAnswer) -> Check:
     url = f"{config.base_url}/webhooks/stripe"
+    told = [] if isinstance(stripe, PaymentError) else stripe
+    ours = [endpoint for endpoint in told if endpoint.url == url]
+    fault = _no_answer(stripe) or _endpoint_fault(ours) or _secret_fault(config)
     facts = {
         "url": url,
         "version": API_VERSION,
         "events": format_words(EVENTS),
+        "missing": format_words(_missing(ours)),
         "key": "SHOP_STRIPE_SECRET_KEY",
         "secret": "SHOP_STRIPE_WEBHOOK_SECRET",
     }
-    fault = _webhook_fault(config, stripe, url)
     sentence = fault or _("Stripe tells the shop at once when somebody has paid.")
     return Check(_("Stripe’s messages"), not fault, sentence % facts)
 
 
-def _webhook_fault(config: Config, stripe: StripesAnswer, url: str) -> str:
-    """Return what is wrong with Stripe's way to tell us, or "" if nothing is."""
+def _no_answer(stripe: StripesAnswer) -> str:
+    """Return why Stripe does not tell its endpoints; "" if it does."""
     if isinstance(stripe, PaymentUnknown):
         return _("Stripe did not answer. Try again in a minute.")
     if isinstance(stripe, PaymentError):
@@ -206,40 +230,50 @@ def _webhook_fault(config: Config, stripe: StripesAnswer, url: str) -> str:
             "Stripe refuses the key in %(key)s. Check that it is complete and, if it is a "
             "restricted key, that it may read webhook endpoints."
         )
-    fault = _endpoint_fault([endpoint for endpoint in stripe if endpoint.url == url])
-    if not fault and not all(key.startswith("whsec_") for key in config.stripe_webhook_secrets):
-        return _("%(secret)s must be the endpoint’s signing secret: it begins with whsec_.")
-    return fault
+    return ""
 
 
 def _endpoint_fault(ours: Sequence[WebhookEndpoint]) -> str:
     """Return why none of the endpoints at our address will do; "" if one does."""
-    enabled = [endpoint for endpoint in ours if endpoint.enabled]
-    speaking = [endpoint for endpoint in enabled if endpoint.api_version == API_VERSION]
     if not ours:
         return _(
             "Stripe does not know where to report payments. In Stripe, under Developers, "
             "Webhooks, add the endpoint %(url)s with API version %(version)s and the events "
             "%(events)s. Then put its signing secret into %(secret)s."
         )
-    if not enabled:
+    if not any(endpoint.enabled for endpoint in ours):
         return _("The endpoint %(url)s is switched off in Stripe. Switch it on.")
-    if not speaking:
+    if not _speaking(ours):
         return _(
             "The endpoint %(url)s speaks another API version than the shop. Make a new one in "
             "Stripe with version %(version)s, put its signing secret into %(secret)s and "
             "remove the old one."
         )
-    if not any(_sends_all(endpoint) for endpoint in speaking):
+    if _missing(ours):
         return _(
             "The endpoint %(url)s does not send everything that the shop needs to know. In "
-            "Stripe, let it send the events %(events)s."
+            "Stripe, let it also send the events %(missing)s."
         )
     return ""
 
 
-def _sends_all(endpoint: WebhookEndpoint) -> bool:
-    return "*" in endpoint.events or set(EVENTS) <= endpoint.events
+def _speaking(ours: Sequence[WebhookEndpoint]) -> list[WebhookEndpoint]:
+    return [one for one in ours if one.enabled and one.api_version == API_VERSION]
+
+
+def _missing(ours: Sequence[WebhookEndpoint]) -> Sequence[str]:
+    """Return what the endpoint that sends most leaves out."""
+    left_out = (
+        [event for event in EVENTS if not endpoint.events & {event, "*"}]
+        for endpoint in _speaking(ours)
+    )
+    return min(left_out, key=len, default=[])
+
+
+def _secret_fault(config: Config) -> str:
+    if all(secret.startswith("whsec_") for secret in config.stripe_webhook_secrets):
+        return ""
+    return _("%(secret)s must be the endpoint’s signing secret: it begins with whsec_.")
 
 
 def _mail(config: Config) -> Check:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from shop import cli
+from shop.payments.gateway import API_VERSION, EVENTS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
@@ -34,6 +35,12 @@ def test_every_command_is_explained() -> None:
 def test_links_lead_somewhere(path: Path) -> None:
     targets = re.findall(r"\]\((?!https?:|mailto:|#)([^)#]+)", path.read_text())
     assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+def test_going_live_names_what_stripe_must_send() -> None:
+    text = (ROOT / "docs/going-live.md").read_text()
+    assert API_VERSION in text
+    assert [event for event in EVENTS if f"`{event}`" not in text] == []
 
 
 def test_contributing_names_files_that_exist() -> None:

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ def real(config: Config) -> Config:
         stripe_webhook_secrets=("whsec_x",),
         stripe_api_base="",
         smtp_url="smtps://shop:secret@smtp.example.se",
+        trusted_proxies=(ip_network("127.0.0.1"),),
     )
 
 
@@ -62,7 +64,7 @@ def undone(sessions: Sessions, config: Config, answer: StripesAnswer = (GOOD,)) 
 def test_a_shop_that_is_ready_has_nothing_left(ready: Sessions, real: Config) -> None:
     assert [check.name for check in look(ready, real)] == [
         *("Who sells", "Texts", "Items", "Postage", "VAT"),
-        *("Address", "Stripe’s key", "Stripe’s messages", "Mail"),
+        *("Address", "Buyers’ addresses", "Stripe’s key", "Stripe’s messages", "Mail"),
     ]
     assert undone(ready, real) == {}
 
@@ -151,6 +153,44 @@ def test_plain_http_is_not_for_buyers(ready: Sessions, real: Config) -> None:
     assert left["Address"] == "SHOP_BASE_URL must begin with https:// before anybody else may buy."
 
 
+def test_a_proxy_that_is_not_named_makes_one_buyer_of_all(ready: Sessions, real: Config) -> None:
+    with ready.begin() as db:
+        set_preferences(db, holds_per_network=12)
+    assert undone(ready, replace(real, trusted_proxies=())) == {
+        "Buyers’ addresses": (
+            "A proxy stands before the shop at https://shop.example, and the shop is not told "
+            "which one. So it takes all buyers for one: when 12 of them are about to pay, nobody "
+            "else can order. Set SHOP_TRUSTED_PROXIES to the proxy’s address, such as 127.0.0.1."
+        )
+    }
+
+
+def test_without_https_there_is_no_proxy_to_name(ready: Sessions, real: Config) -> None:
+    at_home = replace(real, base_url="http://127.0.0.1:8000", trusted_proxies=())
+    assert "Buyers’ addresses" not in undone(ready, at_home)
+
+
+OF_THE_FIRST_VERSION = frozenset(EVENTS[:4])  # it heard of payments, and not of money going back
+
+
+def test_events_that_the_shop_has_learnt_since_are_named(ready: Sessions, real: Config) -> None:
+    old = replace(GOOD, events=OF_THE_FIRST_VERSION)
+    told = {
+        "Stripe’s messages": (
+            f"The endpoint {URL} does not send everything that the shop needs to know. In Stripe, "
+            "let it also send the events charge.refunded, refund.created, refund.updated, "
+            "refund.failed, charge.dispute.created, charge.dispute.updated and "
+            "charge.dispute.closed."
+        )
+    }
+    assert undone(ready, real, [old]) == told
+    assert undone(ready, real, [replace(GOOD, enabled=False), old]) == told
+    fuller = replace(GOOD, events=frozenset(EVENTS[:-1]))
+    assert undone(ready, real, [old, fuller])["Stripe’s messages"].endswith(
+        "also send the events charge.dispute.closed."
+    )
+
+
 @pytest.mark.parametrize(
     ("answer", "part"),
     [
@@ -159,10 +199,6 @@ def test_plain_http_is_not_for_buyers(ready: Sessions, real: Config) -> None:
         ([replace(GOOD, enabled=False)], f"The endpoint {URL} is switched off in Stripe."),
         ([replace(GOOD, api_version=None)], "speaks another API version than the shop."),
         ([replace(GOOD, api_version="2020-08-27")], f"in Stripe with version {API_VERSION}, put"),
-        (
-            [replace(GOOD, events=frozenset(EVENTS[:-1]))],
-            "let it send the events checkout.session.completed, ",
-        ),
         (PaymentUnknown("no answer"), "Stripe did not answer. Try again in a minute."),
         (PaymentMisconfigured("bad key"), "Stripe refuses the key in SHOP_STRIPE_SECRET_KEY."),
     ],
@@ -209,9 +245,9 @@ def test_the_page_says_what_is_done_and_what_is_left(owner: Buyer, shelf: Shelf)
     assert page.status_code == 200
     assert "Stripe tells the shop at once when somebody has paid." in page.text
     assert "There is something to buy." in page.text
-    # Who sells, texts, VAT, address, Stripe's key and mail are left; items and postage are not.
+    # Who sells, texts, VAT, address, Stripe’s key and mail are left.
     assert "6 things are left before the shop can take real money." in page.text
-    assert page.text.count('<span class="badge ok">Done</span>') == 3
+    assert page.text.count('<span class="badge ok">Done</span>') == 4
 
 
 def test_a_test_mail_goes_to_the_owner(owner: Buyer, shop: Config) -> None:
