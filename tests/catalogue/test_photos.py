@@ -1,6 +1,5 @@
 import hashlib
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -145,10 +144,8 @@ def test_the_middle_size_is_small_enough_for_a_bad_line_whatever_is_on_it() -> N
 def test_a_photo_with_more_pixels_than_we_decode_is_refused_from_its_header() -> None:
     bomb = png_header(20_000, 20_000)
     assert len(bomb) < 100
-    began = time.perf_counter()
     with pytest.raises(PhotoTooLarge):
-        make_picture(bomb)
-    assert time.perf_counter() - began < 0.5
+        make_picture(bomb)  # looked at any further, it would be a broken one
 
 
 @pytest.mark.parametrize(("side", "refused"), [(8000, False), (8001, True)])

@@ -221,7 +221,7 @@ def look_first(patch: pytest.MonkeyPatch, crowd: int) -> None:
     def look_and_place(request: Any, cart: Any, *rest: Any) -> Any:
         with request.state.reads.begin() as db:
             seen.holds = holds_of_others(db, cart.id)
-        barrier.wait(10)
+        barrier.wait(60)
         return place(request, cart, *rest)
 
     patch.setattr(pages, "_place", look_and_place)

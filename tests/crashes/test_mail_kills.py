@@ -266,7 +266,7 @@ def test_two_workers_at_once_send_sixty_mails_once_each(stage: Stage, sink: Sink
         wait_until(lambda: len(sink.taken) >= len(mails))
         for worker in workers:
             worker.send_signal(signal.SIGTERM)
-        assert [worker.wait(10) for worker in workers] == [0, 0]
+        assert [worker.wait(60) for worker in workers] == [0, 0]
     assert crowd.most == 2, "the two never met"
     assert copies(sink, mails) == [1] * 60
     check_all_are_ticked_off(stage)
@@ -308,7 +308,7 @@ def test_asked_to_stop_a_worker_finishes_the_mail_in_hand_and_begins_no_other(
     with shop_workers(stage, 1) as [worker]:
         wait_until(lambda: len(sink.taken) == 1)  # read, and not said
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(10) == 0
+        assert worker.wait(60) == 0
     assert copies(sink, mails) == [1, 0, 0, 0]
     with stage.sessions.begin() as db:
         found = db.execute(select(Message.status, Message.tries).order_by(Message.id)).all()

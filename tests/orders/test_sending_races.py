@@ -34,7 +34,7 @@ def test_what_a_buyer_withdraws_from_at_this_moment_is_not_sent(
             seen.wait(1)
             threading.Event().wait(0.2)
         with pytest.raises(WrongState):
-            sending.result(10)
+            sending.result(60)
     with sessions.begin() as db:
         order = db.get_one(Order, 1)
         assert (order.status, order.review) == ("paid", "withdrawal")

@@ -11,15 +11,23 @@ from typing import Any
 import httpx2
 from sqlalchemy import select, update
 
+from shop.cart.cookie import Cart, CartLine
+from shop.checkout import forms as checkout
+from shop.checkout.actions import Choice, Seller, place_order
 from shop.config import Config
 from shop.kit.db import Sessions
+from shop.kit.ids import Signer
+from shop.kit.urls import Urls
+from shop.mail.models import Message
 from shop.orders.models import Order, OrderEntry
-from shop.payments.conversations import open_session
+from shop.payments.conversations import open_session, settle
 from shop.payments.models import PaymentAttempt
 from shop.payments.till import Till
+from shop.preferences.values import Preferences
 from shop.reports.verify import verify
+from shop.sandbox.stand_in.server import StandInServer
 from shop.stock.models import StockLevel
-from tests.support import Buyer
+from tests.support import ANNA, GOOD_CARD, Buyer
 
 
 def order_one(buyer: Buyer, variant_id: int) -> str:
@@ -130,10 +138,84 @@ def opened_beside(sessions: Sessions, till: Till, first: PaymentAttempt) -> Paym
         return db.get_one(PaymentAttempt, "second")
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 5) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
     waiting = threading.Event()
     for _ in range(int(seconds / 0.02)):
         if true():
             return
         waiting.wait(0.02)
     raise AssertionError("it did not happen in time")
+
+
+# --- without a browser ----------------------------------------------------------------------------
+
+SELLER = Seller(
+    Preferences(), Urls("https://shop.example", "sv"), Signer(["a key that is long enough"])
+)
+
+
+def placed(
+    sessions: Sessions,
+    till: Till,
+    variant_id: int,
+    quantity: int = 1,
+    *,
+    cart: str = "a-cart",
+    code: str = "",
+    discount: int = 0,
+    shipping: int = 3600,
+) -> PaymentAttempt:
+    """Place Anna's order of pieces at 245 kr; nobody has asked Stripe for a payment page yet."""
+    with sessions.begin() as db:
+        return place_order(
+            db,
+            Cart(cart, (CartLine(variant_id, quantity),)),
+            checkout.Buyer(**ANNA, locale="sv"),
+            Choice("letter", 24500 * quantity, shipping, code, discount),
+            SELLER,
+            now=till.now(),
+        )
+
+
+def opened(
+    sessions: Sessions, till: Till, variant_id: int, quantity: int = 1, **how: Any
+) -> PaymentAttempt:
+    """Place it and return the attempt with its open payment page."""
+    attempt_id = placed(sessions, till, variant_id, quantity, **how).id
+    assert open_session(till, attempt_id) is not None
+    return read(sessions, attempt_id)
+
+
+def paid(
+    sessions: Sessions,
+    till: Till,
+    stand_in: StandInServer,
+    variant_id: int,
+    quantity: int = 1,
+    **how: Any,
+) -> PaymentAttempt:
+    """Place it, pay it at Stripe and settle it; return the paid attempt."""
+    card = how.pop("card", GOOD_CARD)
+    attempt = opened(sessions, till, variant_id, quantity, **how)
+    stand_in.control(f"sessions/{attempt.session_id}/pay", card=card)
+    settle(till, attempt.id)
+    return read(sessions, attempt.id)
+
+
+def read(sessions: Sessions, attempt_id: str) -> PaymentAttempt:
+    with sessions.begin() as db:
+        return db.get_one(PaymentAttempt, attempt_id)
+
+
+def timeline(sessions: Sessions) -> list[tuple[str, str, str]]:
+    """Return what happened to all orders: its kind, by whom, and the note."""
+    with sessions.begin() as db:
+        rows = db.scalars(select(OrderEntry).order_by(OrderEntry.id))
+        return [(row.kind, row.by, row.note) for row in rows]
+
+
+def mails(sessions: Sessions) -> list[tuple[str, int, str, str]]:
+    """Return the mails to send: kind, subject's id, recipient and language."""
+    with sessions.begin() as db:
+        rows = db.scalars(select(Message).order_by(Message.id))
+        return [(row.kind, row.subject_id, row.recipient, row.locale) for row in rows]

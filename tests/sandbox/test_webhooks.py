@@ -270,7 +270,7 @@ def test_the_buyer_comes_back_after_the_shop_has_heard(
     database: Path, receiver: Receiver, answers: list[int], tries: int
 ) -> None:
     receiver.answers = answers
-    with StandInServer(database, wait_for_webhook=8) as patient, httpx2.Client() as browser:
+    with StandInServer(database, wait_for_webhook=60) as patient, httpx2.Client() as browser:
         client = connect(patient.url)
         Endpoint(client, receiver.url, COMPLETED)
         session = client.v1.checkout.sessions.create(order())
@@ -280,7 +280,7 @@ def test_the_buyer_comes_back_after_the_shop_has_heard(
 
         assert response.status_code == 303
         assert len(receiver.received) == tries
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 60  # it heard, and did not wait in vain
 
 
 def test_the_buyer_does_not_wait_for_ever(database: Path, receiver: Receiver) -> None:

@@ -83,7 +83,7 @@ def kinds(client: stripe.StripeClient, count: int) -> list[str]:
     return [str(event.type) for event in reversed(newest)]
 
 
-def until(true: Callable[[], bool], seconds: float = 5.0) -> None:
+def until(true: Callable[[], bool], seconds: float = 60) -> None:
     """Wait until *true* says so; fail after *seconds*."""
     end = time.monotonic() + seconds
     while not true():
