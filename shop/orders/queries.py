@@ -1,13 +1,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from shop.cart.cookie import Cart, new_cart
 from shop.kit.ids import Signer
-from shop.kit.money import Money
 from shop.orders.models import BOUGHT, Order, OrderLine, Status
 
 TOKEN_PURPOSE = "order"  # noqa: S105 - what the token is for, no secret
@@ -123,19 +122,6 @@ def waiting(db: Session, today: date) -> Waiting:
         due=counts.get((False, True), 0),
         in_review=counts.get((True, False), 0) + counts.get((True, True), 0),
     )
-
-
-def paid_since(db: Session, since: datetime, currency: str) -> Money:
-    """Return what buyers have paid from *since* on, orders that were refunded aside."""
-    amount = db.scalar(
-        select(func.coalesce(func.sum(Order.total_amount), 0)).where(
-            Order.status.in_(BOUGHT),
-            Order.status != Status.REFUNDED,
-            Order.paid_at >= since,
-            Order.currency == currency,
-        )
-    )
-    return Money(int(amount or 0), currency)
 
 
 def any_bought(db: Session) -> bool:

@@ -17,7 +17,7 @@ from shop.kit.i18n import gettext as _
 from shop.kit.routing import OWNER, Get, Post
 from shop.kit.templating import page
 from shop.mail.queries import parked_count
-from shop.orders.queries import any_bought, paid_since, waiting
+from shop.orders.queries import any_bought, waiting
 from shop.owner.actions import (
     confirm_totp,
     end_other_sessions,
@@ -37,7 +37,7 @@ from shop.owner.passwords import hash_password, password_matches
 from shop.owner.queries import audit_trail, recovery_codes_left, sessions_of
 from shop.owner.totp import qr_code, setup_link
 from shop.payments.findings import open_findings
-from shop.payments.queries import sent_back_since
+from shop.payments.queries import earned_since, sent_back_since
 from shop.stock.queries import sold_out_since
 from shop.withdrawals.queries import unhandled
 
@@ -64,7 +64,7 @@ def home(request: Request) -> Response:
             withdrawals=unhandled(db),
             sold_out=sold_out_since(db, now - LATELY),
             sent_back=sent_back_since(db, now - THIS_WEEK),
-            paid=paid_since(db, _month_start(now), wishes.currency),
+            earned=earned_since(db, _month_start(now), wishes.currency),
             is_new=not any_bought(db),
             has_items=anything_published(db),
             takes_real_money=state.config.takes_real_money,

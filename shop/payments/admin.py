@@ -11,6 +11,7 @@ from shop.kit.forms import whole_number
 from shop.kit.money import Money
 from shop.kit.routing import OWNER, Get, Post
 from shop.kit.templating import page
+from shop.orders.models import Order
 from shop.owner.actions import write_audit
 from shop.payments.disputes import DASHBOARD, open_disputes
 from shop.payments.errors import PaymentError
@@ -36,7 +37,11 @@ def show(request: Request) -> Response:
             findings=open_findings(db),
             settled=settled_findings(db, SHOWN),
             disputes=[
-                (dispute, local_day(dispute.respond_by) if dispute.respond_by else None)
+                (
+                    dispute,
+                    db.scalar(select(Order.number).where(Order.id == dispute.order_id)),
+                    local_day(dispute.respond_by) if dispute.respond_by else None,
+                )
                 for dispute in open_disputes(db)
             ],
             stripe_answers=at_stripe is not None,

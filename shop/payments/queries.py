@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from shop.kit.money import Money
-from shop.orders.models import Order, OrderLine
+from shop.orders.models import BOUGHT, Order, OrderLine
 from shop.payments.models import (
     GIVEN_BACK,
     LIVE,
@@ -99,6 +99,24 @@ def sent_back_since(db: Session, since: datetime) -> Sequence[SentBack]:
         SentBack(number, reason, Money(amount, currency))
         for number, reason, amount, currency in rows
     ]
+
+
+def earned_since(db: Session, since: datetime, currency: str) -> Money:
+    """Return what buyers have paid from *since* on, less what has gone back to them of it."""
+    orders = select(Order.id).where(
+        Order.status.in_(BOUGHT), Order.paid_at >= since, Order.currency == currency
+    )
+    paid = select(func.coalesce(func.sum(Order.total_amount), 0)).where(Order.id.in_(orders))
+    gone = (
+        select(func.coalesce(func.sum(Refund.amount), 0))
+        .join(PaymentAttempt, PaymentAttempt.id == Refund.attempt_id)
+        .where(
+            PaymentAttempt.order_id.in_(orders),
+            PaymentAttempt.status == Status.PAID,
+            Refund.status.in_(GIVEN_BACK),
+        )
+    )
+    return Money(int(db.scalar(paid) or 0) - int(db.scalar(gone) or 0), currency)
 
 
 def paid_attempt(db: Session, order_id: int) -> PaymentAttempt | None:

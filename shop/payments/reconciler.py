@@ -127,12 +127,10 @@ def read_events(till: Till, *, younger_too: bool = False) -> Outcome:
     return _each(missed, lambda event_id: process(till, event_id))
 
 
-def keep_ledger(till: Till, every: timedelta = timedelta(minutes=10)) -> Outcome:
-    """Book what has moved at Stripe, unless that was done less than *every* ago."""
+def keep_ledger(till: Till) -> Outcome:
+    """Book what has moved at Stripe."""
     now = till.now()
     since = _read_until(till, "ledger", FROM_THE_BEGINNING)
-    if now - since < every:
-        return Outcome()
     start = max(since - timedelta(days=1), FROM_THE_BEGINNING)
     try:
         moved = till.gateway.balance_transactions_since(start)
@@ -238,7 +236,7 @@ def _compare_disputes(till: Till, now: datetime, sleep: Callable[[float], None])
 
 
 def _compare_balance(till: Till, now: datetime, _sleep: Callable[[float], None]) -> Outcome:
-    booked = keep_ledger(till, timedelta(0))
+    booked = keep_ledger(till)
     if booked.failed:
         return booked
     at_stripe = till.gateway.balance()

@@ -3,13 +3,14 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from shop.config import Config
 from shop.kit.db import Sessions
 from shop.mail.models import Message, Status
 from shop.orders.models import Order
 from shop.payments.findings import note_finding, see_to_finding
+from shop.payments.models import PaymentAttempt, Refund
 from shop.stock.models import StockLevel, StockMovement
 from tests.support import NOON, Buyer, FixedClock, Shelf
 
@@ -46,6 +47,33 @@ def order(number: int, **values: Any) -> Order:
         shipping_vat_amount=720,
         vat_amount=5620,
         **facts,
+    )
+
+
+def payment(order_id: int, **values: Any) -> PaymentAttempt:
+    facts: dict[str, Any] = {"id": f"payment {order_id}", "status": "paid"} | values
+    return PaymentAttempt(
+        order_id=order_id,
+        request="{}",
+        fingerprint="",
+        amount=1_000_000,
+        currency="SEK",
+        created_at=NOON,
+        expires_at=NOON,
+        **facts,
+    )
+
+
+def refund(order_id: int, amount: int, status: str) -> Refund:
+    return Refund(
+        token=f"{order_id} {amount}",
+        order_id=order_id,
+        attempt_id=f"payment {order_id}",
+        origin="owner",
+        status=status,
+        amount=amount,
+        currency="SEK",
+        requested_at=NOON,
     )
 
 
@@ -118,7 +146,22 @@ def test_the_month_is_counted_in_kronor(owner: Buyer, sessions: Sessions) -> Non
                 order(1005, status="cancelled", total_amount=500_000),
             ]
         )
-    assert "1 245,50 kr betalt i november" in words(owner.get("/admin").text)
+        db.flush()  # the orders' ids, for their payments
+        by_number = {one.number: one.id for one in db.scalars(select(Order))}
+        for number, amount, status in (
+            (1001, 100, "succeeded"),  # of another month's order
+            (1003, 50, "pending"),
+            (1003, 7, "failed"),
+            (1004, 500_000, "succeeded"),
+        ):
+            db.add(refund(by_number[number], amount, status))
+        late = refund(by_number[1002], 100_000, "succeeded")  # paid twice, and not counted twice
+        late.attempt_id = "second"
+        db.add(late)
+        for order_id in by_number.values():
+            db.add(payment(order_id))
+        db.add(payment(by_number[1002], id="second", status="refunded"))
+    assert "1 245 kr betalt i november" in words(owner.get("/admin").text)
 
 
 def test_what_sold_out_lately_is_named(
