@@ -154,7 +154,7 @@ class PaymentGateway(Protocol):
     def create_coupon(self, request: Mapping[str, Any], key: str) -> None: ...
     def retrieve_session(self, session_id: str) -> CheckoutSession: ...
     def expire_session(self, session_id: str) -> CheckoutSession: ...
-    def sessions_since(self, at: datetime) -> Iterator[CheckoutSession]: ...
+    def sessions_since(self, at: datetime) -> list[CheckoutSession]: ...
     def create_refund(self, request: Mapping[str, Any], key: str) -> StripeRefund: ...
     def refunds_of(self, payment_intent_id: str) -> list[StripeRefund]: ...
     def disputes_of(self, payment_intent_id: str) -> list[StripeDispute]: ...
@@ -220,12 +220,16 @@ class StripeGateway:
         """Close a payment page; PaymentRefused if it is not open any more."""
         return self._repeated(lambda: _read_session(self._sessions.expire(session_id)))
 
-    def sessions_since(self, at: datetime) -> Iterator[CheckoutSession]:
-        """Yield the sessions created from *at* on, newest first."""
-        with _errors_in_our_words():
-            found = self._sessions.list({"created": {"gte": _seconds(at)}, "limit": 100})
-            for session in found.auto_paging_iter():
-                yield _read_session(session)
+    def sessions_since(self, at: datetime) -> list[CheckoutSession]:
+        """Return the sessions created from *at* on, newest first."""
+        return self._repeated(
+            lambda: [
+                _read_session(found)
+                for found in self._sessions.list(
+                    {"created": {"gte": _seconds(at)}, "limit": 100}
+                ).auto_paging_iter()
+            ]
+        )
 
     def read_event(self, payload: bytes, signature: str) -> Event:
         """Return the event that Stripe signed with one of our secrets; else InvalidSignature."""
@@ -344,14 +348,17 @@ class StripeGateway:
     def renew_webhook_endpoint(self, url: str) -> str:
         """Register *url* for our events, instead of a local one before it; return its secret."""
         endpoints = self._client.v1.webhook_endpoints
-        with _errors_in_our_words():
+
+        def renew() -> str:
             for endpoint in endpoints.list({"limit": 100}).auto_paging_iter():
                 if endpoint.url.startswith("http://127.0.0.1:"):
                     endpoints.delete(endpoint.id)
             made = endpoints.create(
                 {"url": url, "enabled_events": [*EVENTS], "api_version": API_VERSION}
             )
-        return str(made.secret)
+            return str(made.secret)
+
+        return self._repeated(renew)
 
     def _repeated(self, call: Callable[[], Answer]) -> Answer:
         """Call until there is an answer, a few times, with a pause that grows."""

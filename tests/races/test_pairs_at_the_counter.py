@@ -11,7 +11,6 @@ from sqlalchemy.exc import OperationalError
 from shop.catalogue.actions import archive, set_price
 from shop.catalogue.queries import product_by_slug
 from shop.payments.conversations import expire
-from shop.payments.gateway import StripeGateway
 from shop.shipping.models import ShippingRate
 from shop.stock.actions import reserve
 from tests.payments.tools import attempts, give_up_by_hand, wait_until
@@ -245,8 +244,6 @@ def test_giving_up_and_a_page_that_is_made_after_all(scene: Scene) -> None:
     doll = scene.shelf.add()
     buyer = scene.visitor(doll)
     assert buyer.order().status_code == 503
-    listed = StripeGateway.sessions_since
-    scene.patch.setattr(StripeGateway, "sessions_since", lambda *given: iter(list(listed(*given))))
     rival = scene.let_in("payments.gateway.StripeGateway.sessions_since", buyer.order, after=True)
 
     expire(scene.till, attempts(scene.sessions)[0].id)

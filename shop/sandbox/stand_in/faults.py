@@ -10,10 +10,14 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from shop.sandbox.stand_in.errors import Json, StripeError
 
-KINDS = ("500", "503", "429", "lock_timeout", "409", "401", "reset", "timeout", "delay", "cut",
-         "malformed", "502")  # fmt: skip
-ONLY_BEFORE = ("429", "lock_timeout", "409", "401")
+KINDS = ("500", "503", "429", "lock_timeout", "409", "401", "403", "reset", "timeout", "delay",
+         "cut", "malformed", "502")  # fmt: skip
+ONLY_BEFORE = ("429", "lock_timeout", "409", "401", "403")
 ERRORS = ("500", "503")  # told instead of the result
+OF_THE_KEY = {
+    "401": "Invalid API Key provided.",
+    "403": "The provided key does not have the required permissions.",
+}
 ONLY_AFTER = ("cut",)  # in the middle of the answer
 LONGEST_SILENCE = 60.0
 NOTICE = 0.01  # seconds for the server to see that the connection is gone
@@ -23,9 +27,9 @@ NOTICE = 0.01  # seconds for the server to see that the connection is gone
 class Fault:
     """One rule.
 
-    *kind*: an error of Stripe's (500, 503, 429, lock_timeout, 409, 401), a connection that is
-    reset, silent until it ends (timeout), slow (delay) or cut off in the middle of the answer, an
-    answer that is no JSON (malformed), or a gateway's page in its place (502).
+    *kind*: an error of Stripe's (500, 503, 429, lock_timeout, 409, 401, 403), a connection that
+    is reset, silent until it ends (timeout), slow (delay) or cut off in the middle of the answer,
+    an answer that is no JSON (malformed), or a gateway's page in its place (502).
 
     The *nth* request (from 1) that matches *method* and *path* (a regular expression for the whole
     path; both default to any) fails, and the ones after it, *times* in all. *when*: before or after
@@ -96,8 +100,8 @@ def refusal(fault: Fault) -> StripeError:
             "process is currently accessing it.",
             code="lock_timeout",
         )
-    if fault.kind == "401":
-        return StripeError(401, "Invalid API Key provided.")
+    if fault.kind in OF_THE_KEY:
+        return StripeError(int(fault.kind), OF_THE_KEY[fault.kind])
     if fault.kind == "503":
         return StripeError(503, "Stripe is unavailable for a moment.", kind="api_error")
     if fault.kind == "409":
