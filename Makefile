@@ -4,6 +4,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 RUN := .venv/bin/
 T ?= tests
+# The shop under fire. What these run the others measure too, and measuring them doubles their time.
+UNDER_FIRE := tests/races tests/crashes tests/machine
 
 .PHONY: help demo test check prove fix translations
 
@@ -16,7 +18,12 @@ demo: .venv/for-running  ## start a complete demo shop (PORT=8000, SHOP_DATA=var
 test: .venv/for-developing  ## everything: format, lint, types, import rules, all tests on both databases and in a browser
 	@sh tests/system.sh
 	@$(MAKE) --no-print-directory check
-	$(RUN)pytest -n 2 --dist worksteal --cov --cov-report=term $(T)
+ifeq ($(T),tests)
+	$(RUN)pytest -n 2 --dist worksteal --cov --cov-report=term $(UNDER_FIRE:%=--ignore=%)
+	$(RUN)pytest -n 2 --dist worksteal $(UNDER_FIRE)
+else
+	$(RUN)pytest -n 2 --dist worksteal $(T)
+endif
 	@sh tests/system.sh --left-out
 
 check: .venv/for-developing  ## the fast half: format, lint, types, import rules, templates
