@@ -124,6 +124,16 @@ def record_trouble(db: Session, attempt_id: str, error: str) -> None:
     _update(db, PaymentAttempt.id == attempt_id, last_error=error)
 
 
+def note_asked(db: Session, attempt_ids: Sequence[str], *, now: datetime) -> None:
+    """Stripe is about to be asked of them; answer or not, others come first the next time."""
+    db.execute(
+        update(PaymentAttempt)
+        .where(PaymentAttempt.id.in_(attempt_ids))
+        .values(checked_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def ask_release(db: Session, order_id: int, *, now: datetime) -> None:
     """Mark an unpaid order's payment page for closing: the buyer has changed the cart."""
     _update(

@@ -38,7 +38,8 @@ def refunds_to_send(db: Session, now: datetime) -> Sequence[int]:
             Refund.status == RefundStatus.REQUESTED,
             or_(Refund.checked_at.is_(None), Refund.checked_at < now - timedelta(seconds=30)),
         )
-        .order_by(Refund.id)
+        # as with the attempts below: those that were tried longest ago first
+        .order_by(Refund.checked_at.asc().nulls_first(), Refund.id)
         .limit(100)
     ).all()
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from shop.payments.actions import note_asked
 from shop.payments.conversations import (
     ask_about_disputes,
     ask_about_refunds,
@@ -93,6 +94,7 @@ def reconcile(till: Till) -> Outcome:
     now = till.now()
     with till.sessions.begin() as db:
         attempts = list(attempts_to_check(db, now))
+        note_asked(db, [attempt.id for attempt in attempts], now=now)
         events = [event.id for event in unprocessed_events(db)]
     over = {a.id for a in attempts if a.expires_at < now and a.status != Status.PROCESSING}
 
@@ -114,7 +116,7 @@ def read_events(till: Till, *, younger_too: bool = False) -> Outcome:
         found = till.gateway.events_since(max(since, now - KEPT))
     except PaymentError as error:
         return _silent("the events", error)
-    limit = now.timestamp() if younger_too else (now - ON_ITS_WAY).timestamp()
+    limit = (now - ON_ITS_WAY).timestamp()
     missed = [
         event.id
         for event in found
