@@ -220,16 +220,24 @@ def _new_owner_link(config: Config, email: str, valid_for: timedelta) -> str:
 
 @app.command()
 def verify() -> None:
-    """Check that stock, money and mail add up, on a shop that may be selling. Exit 1 if not."""
+    """Check that stock, money, mail and photos are right; the shop may sell. Exit 1 if not."""
+    from shop.kit.i18n import speaking
+    from shop.kit.media import MediaFolder
+    from shop.preferences.queries import preferences
+    from shop.reports.photos import check_photos
+    from shop.reports.verify import report
     from shop.reports.verify import verify as findings
 
-    with read_sessions(_config().database_url).begin() as db:
+    config = _config()
+    reads = read_sessions(config.database_url)
+    with reads.begin() as db:
+        language = preferences(db).owner_language
         found = findings(db)
-    for finding in found:
-        mark = "ok    " if finding.holds else "BREACH"
-        typer.echo(f"{mark} {finding.invariant.code:4} {finding.invariant.rule}")
-        for row in finding.rows[:10]:
-            typer.echo(f"         {tuple(row)}")
+    with reads.begin() as db:  # anew: a photo on the disk may belong to what was saved since
+        found += check_photos(db, MediaFolder(config.media), now=system_clock())
+    with speaking(language):
+        for line in report(found):
+            typer.echo(line)
     raise SystemExit(0 if all(finding.holds for finding in found) else 1)
 
 

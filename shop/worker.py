@@ -3,12 +3,14 @@
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from shop.config import Config
 from shop.kit.clock import system_clock
 from shop.kit.db import read_sessions, write_sessions
 from shop.kit.ids import Signer
 from shop.kit.jobs import Job, run_jobs
+from shop.kit.media import MediaFolder
 from shop.kit.templating import filler, make_environment
 from shop.mail.letterhead import Stationery
 from shop.mail.senders import make_sender
@@ -24,6 +26,7 @@ from shop.payments.reconciler import (
     send_refunds,
 )
 from shop.payments.till import Till
+from shop.reports.photos import remove_unused_photos
 from shop.withdrawals import messages as withdrawals
 
 WRITERS = {
@@ -67,6 +70,7 @@ def run_worker(config: Config, stop: threading.Event) -> None:
     """Work until *stop* is set."""
     till = make_till(config)
     office = replace(make_post_office(config), stopping=stop.is_set)
+    unused_photos = partial(remove_unused_photos, office.reads, MediaFolder(config.media), till.now)
     run_jobs(
         [
             Job("mail", timedelta(seconds=1), lambda: send_due(office)),
@@ -75,6 +79,7 @@ def run_worker(config: Config, stop: threading.Event) -> None:
             Job("reconciler", timedelta(minutes=1), lambda: reconcile(till)),
             Job("news and ledger", timedelta(minutes=1), lambda: catch_up(till)),
             Job("comparison", timedelta(minutes=10), lambda: compare_everything(till)),
+            Job("unused photos", timedelta(hours=1), unused_photos),
         ],
         stop,
     )

@@ -10,10 +10,14 @@ from sqlalchemy import select, update
 from typer.testing import CliRunner, Result
 
 from shop import cli
+from shop.catalogue.photos import NAMES
 from shop.config import ConfigError
 from shop.kit.db import read_sessions, write_sessions
+from shop.kit.media import MediaFolder
+from shop.preferences.actions import set_preferences
 from shop.preferences.models import PageText
 from shop.preferences.queries import preferences
+from shop.reports.verify import INVARIANTS
 from shop.sandbox.stand_in.server import StandInServer
 from shop.stock.models import StockLevel
 from tests.conftest import STRIPE_KEY
@@ -67,16 +71,27 @@ def test_an_address_that_is_none_is_said_in_words(run: Run) -> None:
 def test_verify_names_what_is_broken(run: Run, tmp_path: Path) -> None:
     run("init", "eva@example.se")
     sessions = write_sessions(f"sqlite:///{tmp_path / 'shop.db'}")
-    variant_id = Shelf(sessions).add("raven")
+    Shelf(sessions).add("raven")
+    MediaFolder(tmp_path / "media").put("0123456789abcdef", dict.fromkeys(NAMES, b"a picture"))
     clean = run("verify")
-    assert (clean.exit_code, "BREACH" in clean.output) == (0, False)
-    assert clean.output.count("ok    ") >= 12
+    assert (clean.exit_code, "WRONG" in clean.output) == (0, False)
+    assert clean.output.count("ok    ") == len(INVARIANTS) + 2
+    assert clean.output.endswith(f"Allt stämmer: alla regler håller ({len(INVARIANTS) + 2}).\n")
     with sessions.begin() as db:
+        set_preferences(db, owner_language="en")
         db.execute(update(StockLevel).values(on_hand=2))
     broken = run("verify")
     assert broken.exit_code == 1
-    assert "BREACH I1   what lies on the shelf is the sum of its movements" in broken.output
-    assert f"({variant_id}, 2, 1)" in broken.output
+    assert (
+        "WRONG I1   what lies on the shelf is the sum of its movements\n"
+        "           item SKU-1-raven (on_hand=2, moved=1)\n"
+    ) in broken.output
+    assert "\n1 rule does not hold. Nothing has been changed." in broken.output
+    (tmp_path / "media/0123456789abcdef/400.avif").unlink()
+    assert (
+        "WRONG I12  every photo that the shop shows is whole on the disk\n"
+        "           photo 0123456789abcdef (missing=400.avif)\n"
+    ) in run("verify").output
 
 
 def test_check_says_what_is_left_to_do(run: Run) -> None:

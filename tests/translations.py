@@ -18,7 +18,11 @@ OPTIONS = {
     "templates/**.html": {"trimmed": "true", "extensions": "jinja2.ext.do", "silent": "false"},
     "templates/**.txt": {"trimmed": "true", "extensions": "jinja2.ext.do", "silent": "false"},
 }
-KEYWORDS = DEFAULT_KEYWORDS | {"lazy": None, "lazy_gettext": None}
+KEYWORDS = DEFAULT_KEYWORDS | {
+    "lazy": None,
+    "lazy_gettext": None,
+    "Invariant": (2,),  # its rule
+}
 
 
 def collected() -> Catalog:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Bitmap
 
 SIZES = (400, 800, 1200)  # pixels of a side; a smaller original is never blown up
+NAMES = tuple(f"{size}.{kind}" for size in SIZES for kind in ("avif", "jpeg"))
 MOST_BYTES = 40 * 1024 * 1024
 MOST_PIXELS = 64_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF")
@@ -47,7 +48,7 @@ def store_picture(media: MediaFolder, upload: bytes) -> str:
     Raises NotAPhoto or PhotoTooLarge. What is there already is not made again.
     """
     name = picture_hash(upload)
-    if not media.has(name):
+    if not media.use(name):
         media.put(name, make_picture(upload).files)
     return name
 

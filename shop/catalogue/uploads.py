@@ -27,7 +27,7 @@ def receive(
 ) -> Received:
     """Return the photos that *tickets* name, and *files* (name, bytes) made into photos."""
     named = (_named(signer, text) for text in tickets)
-    received = Received([name for name in named if name and media.has(name)])
+    received = Received([name for name in named if name and media.use(name)])
     for filename, upload in files:
         try:
             received.hashes.append(store_picture(media, upload))

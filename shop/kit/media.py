@@ -2,10 +2,15 @@
 
 import os
 import re
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 NAME = re.compile(r"[0-9a-f]{16}/(400|800|1200)\.(avif|jpeg)")
+OURS = re.compile(r"[0-9a-f]{16}|\.[0-9a-f]{16}\..*")  # a photo, or one that is not finished
 
 
 @dataclass(frozen=True)
@@ -22,9 +27,41 @@ class MediaFolder:
     def has(self, photo_hash: str) -> bool:
         return (self.folder / photo_hash).is_dir()
 
+    def use(self, photo_hash: str) -> bool:
+        """Say whether the photo is there; if so, it counts as put there just now."""
+        with suppress(FileNotFoundError):
+            os.utime(self.folder / photo_hash)
+            return True
+        return False
+
+    def missing(self, photo_hash: str, names: Iterable[str]) -> list[str]:
+        """Return those of *names* that the photo has not, or that are empty."""
+        return [name for name in names if not _size(self.folder / photo_hash / name)]
+
+    def kept(self) -> dict[str, datetime]:
+        """Return every photo that lies in the folder, finished or not, and since when."""
+        with suppress(FileNotFoundError):
+            ours = filter(OURS.fullmatch, [path.name for path in self.folder.iterdir()])
+            return {name: since for name in ours if (since := self._since(name))}
+        return {}
+
+    def _since(self, name: str) -> datetime | None:
+        with suppress(FileNotFoundError):  # it was just renamed
+            return datetime.fromtimestamp((self.folder / name).stat().st_mtime, UTC)
+        return None
+
+    def remove(self, name: str, *, since: datetime) -> bool:
+        """Remove what lies there since *since*, unless somebody has used it after that."""
+        if self._since(name) != since:
+            return False
+        going = self.folder / f".{name.lstrip('.')}.gone"
+        (self.folder / name).rename(going)  # nobody ever sees the half of it
+        shutil.rmtree(going)
+        return True
+
     def put(self, photo_hash: str, files: dict[str, bytes]) -> None:
         """Keep *files* (``800.avif``: its bytes) of one photo: all of them, or none."""
-        if self.has(photo_hash):
+        if self.use(photo_hash):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         unfinished = self.folder / f".{photo_hash}.{os.getpid()}"
@@ -34,14 +71,26 @@ class MediaFolder:
                 file.write(body)
                 file.flush()
                 os.fsync(file.fileno())
+        _sync(unfinished)
         try:
             unfinished.rename(self.folder / photo_hash)
         except OSError:  # another process was first with the same picture
             if not self.has(photo_hash):
                 raise
             return
-        descriptor = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync(self.folder)
+
+
+def _size(path: Path) -> int:
+    with suppress(FileNotFoundError):
+        return path.stat().st_size
+    return 0
+
+
+def _sync(folder: Path) -> None:
+    """Wait until the names in *folder* are on the disk, as their contents are."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
