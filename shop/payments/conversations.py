@@ -6,7 +6,7 @@ the reconciler and the owner's button all come here.
 
 import json
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shop.orders.actions import flag_for_review
 from shop.payments.actions import (
@@ -98,8 +98,17 @@ def send_refund(till: Till, refund_id: int) -> None:
     if refund.status != RefundStatus.REQUESTED or attempt.payment_intent_id is None:
         return
     try:
-        if now - refund.requested_at > KEY_LIFE and _already_made(till, attempt, refund):
-            return
+        _send(till, attempt, refund, now)
+    except PaymentError as error:
+        with till.sessions.begin() as db:
+            record_refund_trouble(db, refund_id, str(error), now=now)
+        raise
+
+
+def _send(till: Till, attempt: PaymentAttempt, refund: Refund, now: datetime) -> None:
+    if now - refund.requested_at > KEY_LIFE and _already_made(till, attempt, refund):
+        return
+    try:
         made = till.gateway.create_refund(
             {
                 "payment_intent": attempt.payment_intent_id,
@@ -111,12 +120,8 @@ def send_refund(till: Till, refund_id: int) -> None:
     except PaymentRefused as refused:
         if not _already_made(till, attempt, refund):
             with till.sessions.begin() as db:
-                refuse_refund(db, refund_id, str(refused), now=now)
+                refuse_refund(db, refund.id, str(refused), now=now)
         return
-    except PaymentError as error:
-        with till.sessions.begin() as db:
-            record_refund_trouble(db, refund_id, str(error), now=now)
-        raise
     with till.sessions.begin() as db:
         apply_refunds(db, db.get_one(PaymentAttempt, attempt.id), [made], now=till.now())
 
@@ -124,7 +129,10 @@ def send_refund(till: Till, refund_id: int) -> None:
 def _already_made(till: Till, attempt: PaymentAttempt, refund: Refund) -> bool:
     """Say whether Stripe has this refund, whose key it may have forgotten, and write it down."""
     assert attempt.payment_intent_id is not None  # noqa: S101 - it was paid
-    found = till.gateway.refunds_of(attempt.payment_intent_id)
+    try:
+        found = till.gateway.refunds_of(attempt.payment_intent_id)
+    except NoSuchSession:  # nor the payment itself: it was taken under another key
+        return False
     with till.sessions.begin() as db:
         apply_refunds(db, db.get_one(PaymentAttempt, attempt.id), found, now=till.now())
     return any(other.token == refund.token for other in found)

@@ -11,7 +11,7 @@ class PaymentRefused(PaymentError):
 
 
 class NoSuchSession(PaymentRefused):
-    """Stripe does not know this session."""
+    """Stripe does not know this session, or this payment."""
 
 
 class PaymentMisconfigured(PaymentError):
