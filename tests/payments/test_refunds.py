@@ -236,6 +236,20 @@ def test_a_refund_that_stripe_refuses_is_taken_back_and_flagged(
     assert sent_back(stand_in) == [10000]
 
 
+def test_what_goes_back_at_stripe_before_ours_is_sent_breaks_no_rule_meanwhile(
+    bought: PaymentAttempt, sessions: Sessions, till: Till, stand_in: StandInServer
+) -> None:
+    refund_id = ask(sessions, till, bought.order_id)
+    [charge] = [row["charge"] for row in stand_in.log() if row["what"] == "charge.succeeded"]
+    stand_in.control(f"charges/{charge}/refund")
+    ask_about_refunds(till, bought.id)
+    both = [("requested", bought.amount, "owner"), ("succeeded", bought.amount, "dashboard")]
+    assert stand(sessions, bought.order_id) == ("refunded", None, both)
+    send_refund(till, refund_id)
+    both[0] = ("failed", bought.amount, "owner")
+    assert stand(sessions, bought.order_id) == ("refunded", "refund_failed", both)
+
+
 def test_a_second_payment_of_one_order_goes_back_whole(
     buyer: Buyer, shelf: Shelf, sessions: Sessions, till: Till, stand_in: StandInServer
 ) -> None:

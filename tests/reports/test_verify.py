@@ -257,6 +257,13 @@ DEFECTS: list[tuple[str, list[str]]] = [
         ],
     ),
     (
+        "no more goes back than came in",
+        [
+            "UPDATE payment_attempts SET status = 'late' WHERE order_id = 4",
+            REFUND.format(order=4, origin="dashboard", status="succeeded", amount="amount + 1"),
+        ],
+    ),
+    (
         "an order is refunded when all of it went back, and only then",
         [REFUND.format(order=2, origin="auto", status="requested", amount="amount")],
     ),
