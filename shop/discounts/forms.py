@@ -1,7 +1,6 @@
 """A discount as the owner writes it: text in, values or messages out."""
 
 from datetime import datetime
-from typing import Any
 
 from wtforms import DateField, Field
 from wtforms.validators import Optional, ValidationError
@@ -19,7 +18,9 @@ MOST_USES = 100_000
 
 class DiscountForm(ShopForm):
     code = LineField(
-        lazy("Code"), [Needed(lazy("Enter a code, such as JUL25.")), AtMost(LONGEST_CODE)]
+        lazy("Code"),
+        [Needed(lazy("Enter a code, such as JUL25.")), AtMost(LONGEST_CODE)],
+        filters=[lambda typed: normalised(typed or "")],  # as it is compared and sent to Stripe
     )
     percent = CountField(lazy("Percent off"), 1, 100)
     amount = MoneyField(lazy("Amount off"))
@@ -28,9 +29,10 @@ class DiscountForm(ShopForm):
     ends_on = DateField(lazy("Last day (optional)"), [Optional()])
     most_uses = CountField(lazy("Uses at most (optional)"), 1, MOST_USES)
 
-    def validate_code(self, field: Field) -> None:
-        if not normalised(field.data or "") and not field.errors:
-            raise ValidationError(_("Enter a code, such as JUL25."))
+    def validate_percent(self, field: Field) -> None:
+        wrong = field.errors or self.amount.process_errors
+        if not wrong and (field.data is None) == (self.amount.data is None):
+            raise ValidationError(_("Enter either a percentage or an amount, not both."))
 
     def validate_amount(self, field: Field) -> None:
         if field.data == 0:
@@ -40,18 +42,9 @@ class DiscountForm(ShopForm):
         if field.data and self.starts_on.data and field.data < self.starts_on.data:
             raise ValidationError(_("The last day cannot come before the first."))
 
-    def validate(self, extra_validators: Any = None) -> bool:
-        valid = bool(super().validate(extra_validators))
-        if self.percent.errors or self.amount.errors:
-            return False
-        if (self.percent.data is None) == (self.amount.data is None):
-            self.percent.errors = [_("Enter either a percentage or an amount, not both.")]
-            return False
-        return valid
-
     def discount(self, now: datetime) -> Discount:
         return Discount(
-            code=self.code.data or "",
+            code=self.code.data,
             kind=Kind.AMOUNT if self.percent.data is None else Kind.PERCENT,
             value=self.percent.data or self.amount.data,
             minimum_amount=self.minimum_amount.data or 0,
