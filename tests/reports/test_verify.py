@@ -131,6 +131,11 @@ INSERT INTO refunds (id, token, order_id, attempt_id, origin, reason, status, am
 SELECT 1, 'x', order_id, id, '{origin}', '', '{status}', {amount}, currency, created_at
 FROM payment_attempts WHERE order_id = {order}
 """
+TOLD = """
+INSERT INTO outbox (kind, subject_id, recipient, locale, status, message_id, queued_at, due_at,
+                    tries)
+SELECT 'refund', 1, email, locale, 'queued', 'x', placed_at, placed_at, 0 FROM orders WHERE id = 4
+"""
 DISCOUNT = """
 INSERT INTO discounts (id, code, kind, value, minimum_amount, most_uses, uses, created_at)
 SELECT 1, 'JUL25', 'percent', 10, 0, 1, 1, placed_at FROM orders WHERE id = 4
@@ -261,6 +266,7 @@ DEFECTS: list[tuple[str, list[str]]] = [
         [
             "UPDATE payment_attempts SET status = 'late' WHERE order_id = 4",
             REFUND.format(order=4, origin="dashboard", status="succeeded", amount="amount + 1"),
+            TOLD,
         ],
     ),
     (
