@@ -13,7 +13,6 @@ def vat_rate_bp(db: Session, country: str, day: date) -> int:
             select(VatRate.rate_bp)
             .where(VatRate.country == country, VatRate.valid_from <= day)
             .order_by(VatRate.valid_from.desc())
-            .limit(1)
         )
         or 0
     )

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from shop.discounts.actions import add_discount, end_discount, give_back, redeem, redeem_again
 from shop.discounts.errors import BelowMinimum, NotYet, UsedUp
@@ -51,7 +52,7 @@ def test_an_order_uses_one_discount_once(sessions: Sessions, shelf: Shelf) -> No
     discount_id = offered(sessions)
     [order_id] = unpaid_orders(sessions, shelf, 1)
     used_by(sessions, discount_id, order_id)
-    with sessions() as db, pytest.raises(IntegrityError):  # at once, and not at the commit
+    with Session(sessions.engine) as db, pytest.raises(IntegrityError):  # and not at the commit
         redeem(db, discount_id, order_id=order_id, amount=2450, now=NOON)
     assert uses_and_redemptions(sessions) == (1, [(order_id, 2450)])
 

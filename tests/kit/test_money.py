@@ -12,6 +12,7 @@ def test_sums_stay_whole() -> None:
     assert Money(10, "SEK") - Money(20, "SEK") == Money(-10, "SEK")
     assert Money(333, "SEK") * 3 == Money(999, "SEK")
     assert Money(1, "SEK") < Money(2, "SEK")
+    assert not Money(2, "SEK") < Money(2, "SEK")
     assert max(Money(1, "SEK"), Money(2, "SEK")) == Money(2, "SEK")
 
 

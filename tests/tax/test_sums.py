@@ -55,7 +55,7 @@ def test_single_splits(
     if isinstance(shares, list):
         assert shared_out(amount, weights) == shares
     else:
-        with pytest.raises(shares):
+        with pytest.raises(shares, match=f"^{amount} cannot be taken off {sum(weights)}$"):
             shared_out(amount, weights)
 
 
