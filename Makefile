@@ -6,8 +6,9 @@ RUN := .venv/bin/
 T ?= tests
 # The shop under fire. What these run the others measure too, and measuring them doubles their time.
 UNDER_FIRE := tests/races tests/crashes tests/machine
+ROOM ?= tax
 
-.PHONY: help demo test check prove fix translations
+.PHONY: help demo test check prove mutants fix translations
 
 help:  ## list these commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +36,9 @@ check: .venv/for-developing  ## the fast half: format, lint, types, import rules
 
 prove: .venv/for-developing  ## the long proofs: every race and fault, many rounds
 	$(RUN)pytest -m slow -n 2 --no-cov
+
+mutants: .venv/for-developing  ## break ROOM=tax in every small way: do the tests notice? (docs/mutants.md)
+	$(RUN)python -m tests.mutants $(ROOM)
 
 fix: .venv/for-developing  ## format, and mend what can be mended by itself
 	$(RUN)ruff format .

@@ -1,0 +1,125 @@
+"""What makes some thousand runs of pytest bearable: no rule of any test is different here.
+
+Mutmut keeps one process that has read the tests, and forks a child of it for each mutant. What
+costs every child the same is made in that process once; the tests that found the mutant before this
+one come first, then those of its own room, the quick before the slow.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+
+import pytest
+from hypothesis import Phase, settings
+
+from shop.kit.migrations import migrate
+from shop.sandbox.stand_in.spec import DOCUMENT, Spec
+
+FOUND = Path("found-by")  # per function, the tests that found its mutants; the latest first
+LOG = Path("found-by.log")  # each mutant that was found, and the test that did
+UNFIT = Path("left-out")  # tests that fail here without any mutant; they prove nothing
+PATIENCE = float(os.environ.get("MUTANTS_SECONDS", "30"))  # of tests, until a mutant has survived
+
+WITHOUT_A_MUTANT = {"stats", ""}
+
+_made: list[Path] = []  # the migrated, empty database, once it is there
+_durations: dict[str, float] = {}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    # A failure is enough; the smallest one that hypothesis could find takes minutes.
+    settings.register_profile("mutants", phases=[Phase.explicit, Phase.generate], deadline=None)
+    settings.load_profile("mutants")
+    memory = Path("/dev/shm")  # noqa: S108 - only a place that a folder of our own is made in
+    place = memory if memory.is_dir() else Path(gettempdir())
+    config.option.basetemp = place / f"mutants-{os.getpid()}"
+    if os.environ.get("MUTANT_UNDER_TEST") in WITHOUT_A_MUTANT:
+        config.option.maxfail = 0  # one test that fails is left out, and all others are run
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(config.option.basetemp, ignore_errors=True)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    if not session.config.option.collectonly:
+        return
+    template = Path("template.db").absolute()
+    template.unlink(missing_ok=True)
+    migrate(f"sqlite:///{template}")
+    _made.append(template)
+    Spec(json.loads(DOCUMENT.read_text()))
+    known = Path("mutmut-stats.json")
+    if known.exists():
+        _durations.update(json.loads(known.read_text())["duration_by_test"])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: Any) -> Any:
+    if fixturedef.argname != "sqlite_template" or not _made:
+        return None
+    fixturedef.cached_result = (_made[0], fixturedef.cache_key(request), None)
+    return _made[0]
+
+
+def _mutant() -> tuple[str, str] | None:
+    """Return the room and the function of the mutant that is being tested."""
+    name = os.environ.get("MUTANT_UNDER_TEST", "")
+    function, mark, _ = name.rpartition("__mutmut_")
+    return (name.split(".")[1], function) if mark else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    unfit = set(UNFIT.read_text().splitlines()) if UNFIT.exists() else set()
+    items[:] = [item for item in items if item.nodeid not in unfit]
+    mutant = _mutant()
+    if mutant is None:
+        return
+    room, function = mutant
+    file = FOUND / function
+    found = file.read_text().splitlines() if file.exists() else []
+
+    def place(item: pytest.Item) -> tuple[int, bool, float]:
+        before = found.index(item.nodeid) if item.nodeid in found else len(found)
+        return before, f"tests/{room}/" not in item.nodeid, _durations.get(item.nodeid, 0)
+
+    items.sort(key=place)
+    spent = 0.0
+    for number, item in enumerate(items):
+        spent += _durations.get(item.nodeid, 0)
+        if number and spent > PATIENCE:
+            config.hook.pytest_deselected(items=items[number:])
+            del items[number:]
+            break
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if not report.failed:
+        return
+    mutant = _mutant()
+    if mutant is None:
+        if os.environ.get("MUTANT_UNDER_TEST") in WITHOUT_A_MUTANT:
+            _add(UNFIT, report.nodeid)
+        return
+    _add(LOG, f"{os.environ['MUTANT_UNDER_TEST']}\t{report.nodeid}")
+    FOUND.mkdir(exist_ok=True)
+    file = FOUND / mutant[1]
+    before = file.read_text().splitlines() if file.exists() else []
+    latest = [report.nodeid, *(test for test in before if test != report.nodeid)]
+    file.write_text("\n".join(latest[:20]))
+
+
+def _add(file: Path, line: str) -> None:
+    with file.open("a") as opened:
+        opened.write(f"{line}\n")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if os.environ.get("MUTANT_UNDER_TEST") in WITHOUT_A_MUTANT and session.testscollected:
+        session.exitstatus = pytest.ExitCode.OK
