@@ -8,7 +8,7 @@ T ?= tests
 UNDER_FIRE := tests/races tests/crashes tests/machine
 ROOM ?= tax
 
-.PHONY: help demo test check prove mutants fix translations
+.PHONY: help demo test check prove bench mutants fix translations
 
 help:  ## list these commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,8 +34,12 @@ check: .venv/for-developing  ## the fast half: format, lint, types, import rules
 	$(RUN)lint-imports
 	$(RUN)djlint templates --lint --quiet
 
-prove: .venv/for-developing  ## the long proofs: every race and fault, many rounds
-	$(RUN)pytest -m slow -n 2 --no-cov
+prove: .venv/for-developing  ## the long proofs, from where they were ended (PART=races, AGAIN=1; docs/proof.md)
+	@$(RUN)python -m tests.prove $(if $(AGAIN),--again) $(PART)
+
+bench: .venv/for-developing  ## measure: the stand-in's requests, and shop verify on 100,000 orders
+	@$(RUN)python -m tests.benchmarks.stand_in
+	@$(RUN)python -m tests.benchmarks.verify
 
 mutants: .venv/for-developing  ## break ROOM=tax in every small way: do the tests notice? (docs/mutants.md)
 	$(RUN)python -m tests.mutants $(ROOM)

@@ -1,0 +1,156 @@
+"""The long proofs, part by part; what has passed is not run again until something changes.
+
+    python -m tests.prove [--again] [--processes N] [PART …]
+
+Each test that passes is written down at once with the seconds it took, in a file named after the
+contents of everything that it depends on. A proof that was ended goes on where it was; after any
+change it begins anew.
+"""
+
+# ruff: noqa: T201 - it prints
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+KEPT = ROOT / "var/proof"
+# docs/proof.md says what each proves
+PARTS = {  # where each stands, and which of the tests there
+    "races": ("tests/races", ""),
+    "crashes": ("tests/crashes", "not postgresql"),
+    "crashes-postgresql": ("tests/crashes", "postgresql"),
+    "schedules": ("tests/machine", ""),
+    "events": ("tests/payments", ""),
+    "sums": ("tests/sums", ""),
+    "mail": ("tests/mail", ""),
+}
+DEPENDS_ON = [
+    *("alembic", "shop", "static", "templates", "tests"),
+    *("pyproject.toml", "requirements-dev.lock"),
+]
+ENVIRON = "SHOP_PROOF"  # names the file of what has passed, to pytest's processes
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.prove")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--again", action="store_true", help="run what has passed, too")
+    parser.add_argument("--processes", default="2", help="of pytest; 2")
+    asked = parser.parse_args()
+    if unknown := set(asked.parts) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    passed = KEPT / f"{fingerprint()}.tsv"
+    passed.parent.mkdir(parents=True, exist_ok=True)
+    if asked.again:
+        passed.unlink(missing_ok=True)
+    proven = [prove(name, passed, asked.processes) for name in asked.parts or PARTS]
+    if f"{fingerprint()}.tsv" != passed.name:
+        passed.unlink(missing_ok=True)
+        print("NOT PROVEN: something was changed meanwhile, and nobody knows what was run.")
+        return 1
+    return 0 if all(proven) else 1
+
+
+def prove(name: str, passed: Path, processes: str) -> bool:
+    """Run what has not passed yet of a part; tell whether all has, and how long that took."""
+    began, (place, which) = time.monotonic(), PARTS[name]
+    code = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-m", "slow", "--no-cov", "-p", "tests.prove"),
+            *("-n", processes, "--dist", "worksteal", place, "-k", which),
+        ],
+        env=os.environ | {ENVIRON: str(passed), f"{ENVIRON}_PART": name},
+        cwd=ROOT,
+        check=False,
+    ).returncode
+    done = [row for row in read(passed) if row.part == name]
+    minutes = (time.monotonic() - began) / 60
+    proven = code == 0 or (code == pytest.ExitCode.NO_TESTS_COLLECTED and bool(done))
+    spent = sum(row.seconds for row in done) / 60
+    print(
+        f"{name}: {'proven' if proven else 'NOT PROVEN'}, {len(done)} tests have passed in "
+        f"{spent:.1f} minutes of one process; {minutes:.1f} minutes just now"
+    )
+    return proven
+
+
+def fingerprint() -> str:
+    """Return what changes with any file that a proof depends on, kept by git or new."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *DEPENDS_ON],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    whole = hashlib.sha256()
+    for name in sorted(set(filter(None, listed.split("\0")))):
+        path = ROOT / name
+        content = path.read_bytes() if path.is_file() else b""
+        whole.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\0".encode())
+    return whole.hexdigest()[:16]
+
+
+class Passed(NamedTuple):
+    part: str
+    seconds: float
+    test: str
+
+
+def read(passed: Path) -> list[Passed]:
+    if not passed.exists():
+        return []
+    rows = (line.split("\t") for line in passed.read_text().splitlines())
+    return [Passed(part, float(seconds), test) for part, seconds, test in rows]
+
+
+# --- what pytest asks of a plugin -----------------------------------------------------------------
+
+_seconds: dict[str, float] = {}
+_not_passed: set[str] = set()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Decide once what is left out: every process of pytest must come to the same tests."""
+    if not hasattr(config, "workerinput"):
+        passed = Path(os.environ[ENVIRON])
+        os.environ[f"{ENVIRON}_BEFORE"] = "\n".join(row.test for row in read(passed))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    before = set(os.environ[f"{ENVIRON}_BEFORE"].split("\n"))
+    done = [item for item in items if item.nodeid in before]
+    items[:] = [item for item in items if item.nodeid not in before]
+    config.hook.pytest_deselected(items=done)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    test = report.nodeid
+    _seconds[test] = _seconds.get(test, 0) + report.duration
+    if not report.passed:
+        _not_passed.add(test)
+    if report.when == "teardown" and test not in _not_passed and not _is_worker():
+        with Path(os.environ[ENVIRON]).open("a") as passed:
+            passed.write(f"{os.environ[f'{ENVIRON}_PART']}\t{_seconds[test]:.1f}\t{test}\n")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """What was skipped, for want of a database or of strace, is not proven."""
+    if _not_passed and not _is_worker():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _is_worker() -> bool:
+    return "PYTEST_XDIST_WORKER" in os.environ
+
+
+if __name__ == "__main__":
+    sys.exit(main())
