@@ -263,19 +263,21 @@ def check() -> None:
 
 @app.command()
 def reconcile() -> None:
-    """Ask Stripe about everything, once. Exit 1 if something is left for you to look at."""
+    """Ask Stripe about everything, once. Exit 1 if something failed, or is left to look at."""
     from shop.payments.findings import open_findings
     from shop.payments.reconciler import everything
     from shop.worker import make_till
 
     till = make_till(_config())
-    for name, outcome in everything(till).items():
+    done = everything(till)
+    for name, outcome in done.items():
         typer.echo(f"{name:14} {outcome.done} done, {outcome.failed} failed")
     with till.sessions.begin() as db:
         left = open_findings(db)
     for finding in left:
         typer.echo(f"FOUND {finding.kind} {finding.subject} {finding.detail}")
-    raise SystemExit(1 if left else 0)
+    failed = any(outcome.failed for outcome in done.values())
+    raise SystemExit(1 if left or failed else 0)
 
 
 @app.command()
