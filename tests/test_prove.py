@@ -77,6 +77,10 @@ def test_what_has_passed_is_not_run_again_until_something_changes(project: Path)
     assert prove(project, "fail") == failed
 
 
+def test_when_its_time_is_over_it_begins_nothing_more(project: Path) -> None:
+    assert prove(project, "none", "--minutes", "0") == (1, [], line("NOT PROVEN", 0))
+
+
 def test_what_was_skipped_is_not_proven(project: Path) -> None:
     assert prove(project, "skip") == (1, ["doubtful", "good"], line("NOT PROVEN", 1))
 
@@ -110,6 +114,6 @@ def test_every_long_proof_belongs_to_a_part() -> None:
         for path in sorted((ROOT / "tests").rglob("*.py"))
         if path != here and "mark.slow" in path.read_text()
     ]
-    places = tuple(place for place, _ in PARTS.values())
+    places = tuple(PARTS.values())
     assert [path for path in slow if not path.startswith(places)] == []
     assert all((ROOT / place).exists() for place in places)
