@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from shop.discounts.actions import give_back as give_back_code
 from shop.kit.ids import random_token
 from shop.mail.actions import queue
 from shop.orders.actions import end_review, flag_for_review, move, write_entry
@@ -157,6 +158,7 @@ def follow_money(
         _turn(db, attempt, Status.REVIEW, Status.REFUNDED)
         if move(db, order.id, OrderStatus.PENDING, OrderStatus.CANCELLED):
             release(db, held_quantities(db, order.id))
+            give_back_code(db, order.id)
             write_entry(db, order.id, OrderStatus.CANCELLED, by="shop", now=now)
 
 

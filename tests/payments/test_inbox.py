@@ -92,12 +92,12 @@ def test_what_an_event_of_a_payment_of_ours_hints_at(  # noqa: PLR0917 - fixture
     asked: Asked,
     clock: FixedClock,
 ) -> None:
-    about: dict[str, Any] = {
+    subjects: dict[str, dict[str, Any]] = {
         "session": {"id": bought.session_id},
         "payment": {"id": "x_1", "payment_intent": bought.payment_intent_id},
         "whole payment": {"id": "x_1", "payment_intent": {"id": bought.payment_intent_id}},
-    }[named]
-    keep(sessions, type_, about)
+    }
+    keep(sessions, type_, subjects[named])
     clock.advance(minutes=1)
     process(till, "evt_1")
     assert asked == ([(question, bought.id)] if question else [])
