@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, or_, select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from shop.discounts.errors import CodeTaken, UsedUp
 from shop.discounts.models import Discount, Redemption
 from shop.discounts.queries import normalised
+from shop.kit.db import changed
 
 
 def redeem(db: Session, discount_id: int, *, order_id: int, amount: int, now: datetime) -> None:
@@ -61,11 +61,5 @@ def end_discount(db: Session, discount_id: int, *, now: datetime) -> bool:
 
 
 def _change(db: Session, discount_id: int, guard: ColumnElement[bool], **values: object) -> bool:
-    result = db.execute(
-        update(Discount)
-        .where(Discount.id == discount_id, guard)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
-    assert isinstance(result, CursorResult)  # noqa: S101 - an UPDATE has a row count
-    return result.rowcount == 1
+    this = Discount.id == discount_id
+    return changed(db, update(Discount).where(this, guard).values(**values)) == 1

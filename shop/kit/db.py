@@ -7,7 +7,7 @@ own terms and lose updates silently; ``isolation_level=None`` leaves them to us.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from sqlalchemy import (
     Dialect,
     Engine,
     ExceptionContext,
+    Executable,
     ForeignKey,
     MetaData,
     Text,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     event,
     make_url,
 )
+from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
@@ -178,6 +180,13 @@ _open = threading.local()
 def transaction_is_open() -> bool:
     """Say whether this thread is inside a transaction; nothing may wait on the network then."""
     return bool(getattr(_open, "count", 0))
+
+
+def changed(db: Session, statement: Executable, values: Mapping[str, object] | None = None) -> int:
+    """Execute an INSERT, UPDATE or DELETE and return how many rows it was: who won a race."""
+    result = db.execute(statement, values, execution_options={"synchronize_session": False})
+    assert isinstance(result, CursorResult)  # noqa: S101 - none of them returns rows
+    return result.rowcount
 
 
 class Sessions:

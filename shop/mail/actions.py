@@ -1,9 +1,9 @@
 from datetime import datetime
 
 from sqlalchemy import delete, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from shop.kit.db import changed
 from shop.kit.ids import random_token
 from shop.mail.models import Message, Status
 
@@ -34,7 +34,8 @@ def queue(
 
 def withdraw(db: Session, kind: str, subject_id: int) -> bool:
     """Take back a mail that nobody has begun to send; say whether there was one."""
-    result = db.execute(
+    taken_back = changed(
+        db,
         delete(Message).where(
             Message.kind == kind,
             Message.subject_id == subject_id,
@@ -42,10 +43,9 @@ def withdraw(db: Session, kind: str, subject_id: int) -> bool:
             Message.rendered.is_(None),
             Message.tries == 0,
             Message.leased_until.is_(None),
-        )
+        ),
     )
-    assert isinstance(result, CursorResult)  # noqa: S101 - a DELETE has a row count
-    return result.rowcount == 1
+    return taken_back == 1
 
 
 def send_again(db: Session, message_id: int, *, now: datetime) -> bool:
@@ -53,7 +53,8 @@ def send_again(db: Session, message_id: int, *, now: datetime) -> bool:
     could not be written is written anew. One that waits is tried at once. Say whether it was
     found in a state that allows this.
     """
-    again = db.execute(
+    again = changed(
+        db,
         update(Message)
         .where(Message.id == message_id, Message.status.in_((Status.SENT, Status.PARKED)))
         .values(
@@ -63,16 +64,13 @@ def send_again(db: Session, message_id: int, *, now: datetime) -> bool:
             tries=0,
             trouble=None,
             last_error=None,
-        )
-        .execution_options(synchronize_session=False)
+        ),
     )
-    sooner = db.execute(
+    sooner = changed(
+        db,
         update(Message)
         .where(Message.id == message_id, Message.status == Status.QUEUED, Message.due_at > now)
         .where(Message.trouble.is_not(None))
-        .values(due_at=now)
-        .execution_options(synchronize_session=False)
+        .values(due_at=now),
     )
-    assert isinstance(again, CursorResult)  # noqa: S101 - an UPDATE has a row count
-    assert isinstance(sooner, CursorResult)  # noqa: S101 - an UPDATE has a row count
-    return again.rowcount + sooner.rowcount > 0
+    return again + sooner > 0

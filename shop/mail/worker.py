@@ -15,13 +15,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session, aliased
 
 from shop.kit.clock import Clock
-from shop.kit.db import Sessions
+from shop.kit.db import Sessions, changed
 from shop.kit.i18n import speaking
 from shop.mail.errors import (
     CannotBeWritten,
@@ -325,15 +324,14 @@ def _in_one_line(error: Exception) -> str:
 def _update(office: PostOffice, message: Message, **values: object) -> bool:
     """Change the mail as long as it is still ours; say whether it was."""
     with office.sessions.begin() as db:
-        result = db.execute(
+        ours = changed(
+            db,
             update(Message)
             .where(
                 Message.id == message.id,
                 Message.status == Status.QUEUED,
                 Message.leased_until == message.leased_until,
             )
-            .values(**values)
-            .execution_options(synchronize_session=False)
+            .values(**values),
         )
-    assert isinstance(result, CursorResult)  # noqa: S101 - an UPDATE has a row count
-    return result.rowcount == 1
+    return ours == 1

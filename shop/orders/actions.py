@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from shop.kit.db import changed
 from shop.mail.actions import queue, withdraw
 from shop.orders.errors import WrongState
 from shop.orders.models import NEXT, NumberSeries, Order, OrderEntry, Shipment, Status
@@ -39,14 +39,13 @@ def move(db: Session, order_id: int, since: Status, to: Status, **values: object
     """
     if to not in NEXT[since]:
         raise ValueError(f"no order goes from {since} to {to}")
-    result = db.execute(
+    moved = changed(
+        db,
         update(Order)
         .where(Order.id == order_id, Order.status == since)
-        .values(status=to, placed_from="", **values)
-        .execution_options(synchronize_session=False)
+        .values(status=to, placed_from="", **values),
     )
-    assert isinstance(result, CursorResult)  # noqa: S101 - an UPDATE has a row count
-    return result.rowcount == 1
+    return moved == 1
 
 
 def write_entry(

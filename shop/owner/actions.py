@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.dml import Delete, Update
 
+from shop.kit.db import changed
 from shop.kit.ids import fingerprint, random_token
 from shop.owner.errors import (
     LinkUsed,
@@ -90,7 +89,7 @@ def use_link(db: Session, token: str, *, step: Step, user_agent: str, now: datet
     """Use a one-time link up and return the token of a new session at *step*; LinkProblem if it
     is unknown, expired or used: of two at once, one.
     """
-    used = _changed(
+    used = changed(
         db,
         update(SignInLink)
         .where(
@@ -138,7 +137,7 @@ def note_seen(db: Session, session_id: int, now: datetime) -> None:
 
 def end_session(db: Session, owner: Owner, session_id: int, *, now: datetime) -> bool:
     """End one of the owner's sessions; False if it had ended already or is somebody else's."""
-    ended = _changed(
+    ended = changed(
         db,
         update(OwnerSession)
         .where(
@@ -155,7 +154,7 @@ def end_session(db: Session, owner: Owner, session_id: int, *, now: datetime) ->
 
 def end_other_sessions(db: Session, owner: Owner, keep: int, *, now: datetime) -> int:
     """End all of the owner's sessions but *keep*, and return how many that was."""
-    ended = _changed(
+    ended = changed(
         db,
         update(OwnerSession)
         .where(
@@ -230,7 +229,7 @@ def sign_in(
 
 def use_recovery_code(db: Session, owner: Owner, typed: str, *, now: datetime) -> None:
     """Use up one recovery code; WrongSignIn if it is none, or was used."""
-    used = _changed(
+    used = changed(
         db,
         update(RecoveryCode)
         .where(
@@ -250,7 +249,7 @@ def _use_code(db: Session, owner_id: int, secret: str, code: str, now: datetime)
     step = matching_step(secret, code, now)
     if step is None:
         return False
-    used = _changed(
+    used = changed(
         db,
         update(Owner)
         .where(
@@ -296,7 +295,7 @@ def confirm_totp(
     step = matching_step(secret, code, now)
     if step is None:
         raise WrongCode
-    if not _changed(
+    if not changed(
         db,
         update(OwnerSession)
         .where(OwnerSession.id == session_id, OwnerSession.new_totp_secret == secret)
@@ -356,7 +355,7 @@ def enter(db: Session, owner: Owner, session: OwnerSession, *, now: datetime) ->
 
 
 def _advance(db: Session, session_id: int, step: Step, following: Step) -> None:
-    if not _changed(
+    if not changed(
         db,
         update(OwnerSession)
         .where(
@@ -367,10 +366,3 @@ def _advance(db: Session, session_id: int, step: Step, following: Step) -> None:
         .values(step=following),
     ):
         raise WrongStep
-
-
-def _changed(db: Session, statement: Update | Delete) -> int:
-    """Execute *statement* and return how many rows it changed."""
-    result = db.execute(statement.execution_options(synchronize_session=False))
-    assert isinstance(result, CursorResult)  # noqa: S101 - an UPDATE has a row count
-    return result.rowcount

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from shop.discounts.actions import give_back, redeem_again
 from shop.discounts.errors import UsedUp
+from shop.kit.db import changed
 from shop.kit.ids import random_token
 from shop.mail.actions import queue
 from shop.orders.actions import flag_for_review, move, write_entry
@@ -294,11 +294,4 @@ def _hold_for_review(
 
 
 def _update(db: Session, *guards: ColumnElement[bool], **values: object) -> bool:
-    result = db.execute(
-        update(PaymentAttempt)
-        .where(*guards)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
-    assert isinstance(result, CursorResult)  # noqa: S101 - an UPDATE has a row count
-    return result.rowcount == 1
+    return changed(db, update(PaymentAttempt).where(*guards).values(**values)) == 1

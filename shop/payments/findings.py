@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from shop.kit.db import changed
 from shop.payments.models import Finding
 
 
@@ -39,14 +39,8 @@ def right_again(db: Session, kind: str, subject: str, *, now: datetime) -> None:
 
 def see_to_finding(db: Session, finding_id: int, *, now: datetime) -> bool:
     """The owner has seen to it; say whether there was anything left to see to."""
-    result = db.execute(
-        update(Finding)
-        .where(Finding.id == finding_id, Finding.settled_at.is_(None))
-        .values(settled_at=now)
-        .execution_options(synchronize_session=False)
-    )
-    assert isinstance(result, CursorResult)  # noqa: S101 - an UPDATE has a row count
-    return result.rowcount == 1
+    is_open = (Finding.id == finding_id) & Finding.settled_at.is_(None)
+    return changed(db, update(Finding).where(is_open).values(settled_at=now)) == 1
 
 
 def open_findings(db: Session) -> Sequence[Finding]:

@@ -6,10 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, text
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from shop.kit.db import UTCDateTime
+from shop.kit.db import UTCDateTime, changed
 from shop.payments.conversations import ask_about_disputes, ask_about_refunds, settle
 from shop.payments.errors import PaymentError
 from shop.payments.gateway import Event
@@ -26,7 +25,8 @@ _INSERT_ONCE = text(
 
 def store(db: Session, event: Event, payload: str, *, now: datetime) -> bool:
     """Keep *event*; say whether it is new. Two deliveries at once: the second waits and is not."""
-    result = db.execute(
+    stored = changed(
+        db,
         _INSERT_ONCE,
         {
             "id": event.id,
@@ -36,8 +36,7 @@ def store(db: Session, event: Event, payload: str, *, now: datetime) -> bool:
             "now": now,
         },
     )
-    assert isinstance(result, CursorResult)  # noqa: S101 - an INSERT has a row count
-    return result.rowcount == 1
+    return stored == 1
 
 
 def process(till: Till, event_id: str) -> None:

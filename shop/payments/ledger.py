@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from sqlalchemy import bindparam, func, select, text
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from shop.kit.db import UTCDateTime
+from shop.kit.db import UTCDateTime, changed
 from shop.payments.gateway import BalanceTransaction
 from shop.payments.models import LedgerEntry, LedgerKind, PaymentAttempt
 
@@ -75,7 +74,8 @@ def _parts(moved: BalanceTransaction) -> Iterator[tuple[str, int]]:
 def _add(
     db: Session, moved: BalanceTransaction, kind: str, amount: int, order_id: int | None
 ) -> int:
-    result = db.execute(
+    return changed(
+        db,
         _BOOK_ONCE,
         {
             "transaction_id": moved.id,
@@ -88,8 +88,6 @@ def _add(
             "available_at": moved.available_at,
         },
     )
-    assert isinstance(result, CursorResult)  # noqa: S101 - an INSERT has a row count
-    return result.rowcount
 
 
 def _order_of(db: Session, payment_intent_id: str) -> int | None:

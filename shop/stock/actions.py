@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from shop.catalogue.models import Kind, Product
+from shop.kit.db import changed
 from shop.stock.errors import MoreThanOne, OutOfStock, PromisedAlready
 from shop.stock.models import Reason, StockLevel, StockMovement
 from shop.stock.queries import stock_levels
@@ -147,18 +147,12 @@ def _take_down(db: Session, level: StockLevel, *, by: str, now: datetime) -> Non
 def _change(
     db: Session, variant_id: int, guard: ColumnElement[bool], **values: ColumnElement[int] | int
 ) -> bool:
-    result = db.execute(
-        update(StockLevel)
-        .where(StockLevel.variant_id == variant_id, guard)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
-    assert isinstance(result, CursorResult)  # noqa: S101 - an UPDATE has a row count
-    return result.rowcount == 1
+    this = StockLevel.variant_id == variant_id
+    return changed(db, update(StockLevel).where(this, guard).values(**values)) == 1
 
 
-def _must(changed: bool, variant_id: int) -> None:  # noqa: FBT001 - the answer of _change
-    if not changed:
+def _must(done: bool, variant_id: int) -> None:  # noqa: FBT001 - the answer of _change
+    if not done:
         raise RuntimeError(f"stock of variant {variant_id} does not hold what the order says")
 
 

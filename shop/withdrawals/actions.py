@@ -3,10 +3,10 @@ import json
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from shop.kit.db import changed
 from shop.mail.actions import queue
 from shop.orders.actions import flag_for_review, write_entry
 from shop.orders.models import Order, Status
@@ -72,14 +72,8 @@ def declare_withdrawal(
 
 def see_to(db: Session, withdrawal_id: int, *, now: datetime) -> bool:
     """The owner has done what there was to do; say whether it was still to be done."""
-    result = db.execute(
-        update(Withdrawal)
-        .where(Withdrawal.id == withdrawal_id, Withdrawal.handled_at.is_(None))
-        .values(handled_at=now)
-        .execution_options(synchronize_session=False)
-    )
-    assert isinstance(result, CursorResult)  # noqa: S101 - an UPDATE has a row count
-    return result.rowcount == 1
+    is_open = (Withdrawal.id == withdrawal_id) & Withdrawal.handled_at.is_(None)
+    return changed(db, update(Withdrawal).where(is_open).values(handled_at=now)) == 1
 
 
 def _fingerprint(statement: Statement, order: Order | None) -> str:
