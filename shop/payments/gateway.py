@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, get_args
 
 import stripe
 
@@ -35,22 +35,7 @@ PATIENCE = 8  # seconds after which there is no further try: somebody is waiting
 SIGNATURE_AGE = 300  # seconds
 NAMES = re.compile(r"cs_(?:test|live)_\w+|[^\s'\"<>]+@[^\s'\"<>]+")  # of sessions and people
 FAILED = ("requires_payment_method", "canceled")  # of a complete session's intent
-EVENTS: tuple[
-    Literal[
-        "checkout.session.completed",
-        "checkout.session.async_payment_succeeded",
-        "checkout.session.async_payment_failed",
-        "checkout.session.expired",
-        "charge.refunded",
-        "refund.created",
-        "refund.updated",
-        "refund.failed",
-        "charge.dispute.created",
-        "charge.dispute.updated",
-        "charge.dispute.closed",
-    ],
-    ...,
-] = (
+EventType = Literal[
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
     "checkout.session.async_payment_failed",
@@ -62,7 +47,8 @@ EVENTS: tuple[
     "charge.dispute.created",
     "charge.dispute.updated",
     "charge.dispute.closed",
-)
+]
+EVENTS: tuple[EventType, ...] = get_args(EventType)  # that the shop acts upon
 
 
 @dataclass(frozen=True)
