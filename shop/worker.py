@@ -70,7 +70,13 @@ def run_worker(config: Config, stop: threading.Event) -> None:
     """Work until *stop* is set."""
     till = make_till(config)
     office = replace(make_post_office(config), stopping=stop.is_set)
-    unused_photos = partial(remove_unused_photos, office.reads, MediaFolder(config.media), till.now)
+    unused_photos = partial(
+        remove_unused_photos,
+        office.reads,
+        MediaFolder(config.media),
+        till.now,
+        started=till.now(),
+    )
     run_jobs(
         [
             Job("mail", timedelta(seconds=1), lambda: send_due(office)),

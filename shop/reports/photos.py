@@ -15,7 +15,8 @@ from shop.orders.models import OrderLine
 from shop.preferences.queries import preferences
 from shop.reports.verify import Finding, Invariant
 
-TIME_TO_USE = timedelta(hours=24)  # from the upload until its form is saved
+TIME_TO_USE = timedelta(hours=22)  # from the upload until its form is saved
+AT_MOST = timedelta(hours=24)  # until the worker has taken away what was not
 COMPLETE = Invariant("I12", "every photo that the shop shows is whole on the disk")
 NEEDED = Invariant("I12", "no picture lies on the disk that the shop has not shown for a day")
 
@@ -27,21 +28,28 @@ def check_photos(db: Session, media: MediaFolder, *, now: datetime) -> list[Find
     there = media.kept()
     shown = photos_shown(db)
     broken = [(name, media.missing(name, NAMES)) for name in sorted(shown)]
-    unused = _unused(there, shown, now)
+    unused = _unused(there, shown, now - AT_MOST)
     return [
         Finding(COMPLETE, [{"photo": n, "missing": " ".join(gone)} for n, gone in broken if gone]),
         Finding(NEEDED, [{"photo": name} for name in unused]),
     ]
 
 
-def remove_unused_photos(reads: Sessions, media: MediaFolder, now: Clock) -> int:
+def remove_unused_photos(
+    reads: Sessions, media: MediaFolder, now: Clock, *, started: datetime
+) -> int:
     """Remove what was uploaded a day ago, or taken off its item, and return how many those were.
 
     Whoever names a photo touches it first, so that what is about to be shown again is not old.
+    The worker, *started* then, removes nothing on its first day: a database that was brought back
+    from a backup knows less than the disk, and that may be noticed late.
     """
+    long_ago = now() - TIME_TO_USE
+    if long_ago < started:
+        return 0
     there = media.kept()
     with reads.begin() as db:
-        unused = list(_unused(there, photos_shown(db), now()))
+        unused = list(_unused(there, photos_shown(db), long_ago))
     return sum(media.remove(name, since=there[name]) for name in unused)
 
 
@@ -57,9 +65,5 @@ def photos_shown(db: Session) -> set[str]:
     return {photo_hash for photo_hash in hashes if photo_hash}
 
 
-def _unused(there: dict[str, datetime], shown: set[str], now: datetime) -> Iterator[str]:
-    return (
-        name
-        for name, since in sorted(there.items())
-        if name not in shown and since < now - TIME_TO_USE
-    )
+def _unused(there: dict[str, datetime], shown: set[str], long_ago: datetime) -> Iterator[str]:
+    return (n for n, since in sorted(there.items()) if n not in shown and since < long_ago)

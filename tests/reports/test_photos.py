@@ -17,6 +17,7 @@ from tests.support import NOON, Shelf, on_both_databases
 OF_AN_ITEM = "0123456789abcdef"  # as on the tests' shelf
 OF_THE_MAKER, OF_AN_ORDER, OF_NOTHING = "a" * 16, "b" * 16, "c" * 16
 UNFINISHED = f".{OF_NOTHING}.4711"
+LONG_AGO = NOON - timedelta(days=9)
 FILES = dict.fromkeys(NAMES, b"a picture")
 
 
@@ -34,7 +35,7 @@ def media(tmp_path: Path, shelf: Shelf, sessions: Sessions) -> MediaFolder:
     (media.folder / UNFINISHED).mkdir()
     (media.folder / "lost+found").mkdir()
     for path in media.folder.iterdir():
-        _lies_there(path, hours=23)
+        _lies_there(path, hours=21)
     return media
 
 
@@ -102,13 +103,20 @@ def test_what_nobody_shows_is_removed_after_a_day(
     sessions: Sessions, reads: Sessions, media: MediaFolder
 ) -> None:
     before = {path.name for path in media.folder.iterdir()}
-    assert remove_unused_photos(reads, media, lambda: NOON) == 0
+    assert remove_unused_photos(reads, media, lambda: NOON, started=LONG_AGO) == 0
     assert {path.name for path in media.folder.iterdir()} == before
     for path in media.folder.iterdir():
-        _lies_there(path, hours=25)
-    assert remove_unused_photos(reads, media, lambda: NOON) == 2
+        _lies_there(path, hours=23)
+    assert remove_unused_photos(reads, media, lambda: NOON, started=LONG_AGO) == 2
     assert {path.name for path in media.folder.iterdir()} == before - {OF_NOTHING, UNFINISHED}
     assert found(sessions, media) == [[], []]
+
+
+def test_on_its_first_day_the_worker_removes_nothing(reads: Sessions, media: MediaFolder) -> None:
+    _lies_there(media.folder / OF_NOTHING, hours=480)
+    started = NOON - timedelta(hours=21)
+    assert remove_unused_photos(reads, media, lambda: NOON, started=started) == 0
+    assert media.missing(OF_NOTHING, NAMES) == []
 
 
 def test_an_old_upload_that_is_used_after_all_is_not_taken_away(media: MediaFolder) -> None:
