@@ -5,6 +5,7 @@ costs every child the same is made in that process once; the tests that found th
 one come first, then those of its own room, the quick before the slow.
 """
 
+import gc
 import json
 import os
 import shutil
@@ -56,6 +57,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     known = Path("mutmut-stats.json")
     if known.exists():
         _durations.update(json.loads(known.read_text())["duration_by_test"])
+    gc.freeze()  # pytest collects garbage at each end; what was read here is none
 
 
 @pytest.hookimpl(tryfirst=True)

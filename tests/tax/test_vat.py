@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import delete
 
 from shop.kit.db import Sessions
 from shop.tax.actions import set_vat_rate, start_with_swedish_vat
@@ -96,3 +97,12 @@ def test_a_rate_changes_from_today_on_and_only_if_it_is_another(sessions: Sessio
     with sessions.begin() as db:
         assert vat_rate_bp(db, "FI", today) == 2400
         assert db.get_one(VatRate, ("FI", today)).percent == 24
+
+
+def test_a_new_shop_starts_with_sweden(sessions: Sessions) -> None:
+    with sessions.begin() as db:
+        db.execute(delete(VatRate))
+        start_with_swedish_vat(db)
+    with sessions.begin() as db:
+        rates = [(r.country, r.valid_from, r.rate_bp) for r in db.query(VatRate)]
+        assert rates == [("SE", date(1990, 7, 1), 2500)]
