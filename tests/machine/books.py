@@ -7,9 +7,15 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from shop.discounts.models import Redemption
+from shop.mail.models import Message
 from shop.orders.models import BOUGHT, Order, OrderLine
+from shop.payments.disputes import OPEN
 from shop.payments.models import (
-    GIVEN_BACK,
+    Dispute,
+    Finding,
+    LedgerEntry,
+    LedgerKind,
     PaymentAttempt,
     ProviderEvent,
     Refund,
@@ -17,21 +23,20 @@ from shop.payments.models import (
     RefundStatus,
     Status,
 )
-from shop.reports.verify import verify
-from shop.stock.models import StockLevel
-from tests.machine.play import START, Play
+from shop.stock.models import Reason, StockLevel, StockMovement
+from tests.machine.play import MOST_USES, START, Play
+
+Log = list[dict[str, Any]]
 
 
 def breaches(play: Play) -> list[str]:
     """Return what is not as it must be, in words."""
-    log = play.stand_in.log()
-    with play.till.sessions.begin() as db:
-        found = [
-            f"{finding.invariant.code} {finding.invariant.rule}: {finding.rows}"
-            for finding in verify(db)
-            if not finding.holds
-        ]
-        return [*found, *_left_over(db), *_money(db, log), *_refunds(db, log), *_pieces(db, log)]
+    log, found = play.stand_in.log(), [*play.complaints, *play.broken()]
+    with play.sessions.aside() as db:
+        found += _left_over(db)
+        for look in (_money, _refunds, _disputes, _ledger, _pieces):
+            found += look(db, log)
+        return [*found, *_codes(db), *_mails(db)]
 
 
 def _left_over(db: Session) -> Iterator[str]:
@@ -48,9 +53,11 @@ def _left_over(db: Session) -> Iterator[str]:
         yield f"refund {refund.id} is still requested: {refund.last_error}"
     for event in db.scalars(select(ProviderEvent).where(ProviderEvent.processed_at.is_(None))):
         yield f"event {event.type} is not acted upon: {event.error}"
+    for finding in db.scalars(select(Finding).where(Finding.settled_at.is_(None))):
+        yield f"the owner is shown {finding.kind} of {finding.subject}: {finding.detail}"
 
 
-def _money(db: Session, log: list[dict[str, Any]]) -> Iterator[str]:
+def _money(db: Session, log: Log) -> Iterator[str]:
     """Who paid has the order, or the money back, or somebody looks at it."""
     back = _went_back(log)
     paid = {row["session"]: row for row in log if row["what"] == "session.paid"}
@@ -66,6 +73,8 @@ def _money(db: Session, log: list[dict[str, Any]]) -> Iterator[str]:
         order, whole = db.get_one(Order, attempt.order_id), back[row["payment_intent"]]
         whole_back = whole == row["amount"]
         has_it = attempt.status == Status.PAID and order.status in BOUGHT
+        if row["amount"] != order.total_amount:
+            yield f"order {order.number} costs {order.total_amount}, and {row['amount']} was paid"
         if not (has_it or whole_back or order.review):
             yield f"{session_id} is paid, but {attempt.status}, and its order {order.status}"
         if has_it and whole_back != (order.status == "refunded"):
@@ -77,7 +86,7 @@ def _money(db: Session, log: list[dict[str, Any]]) -> Iterator[str]:
             yield f"attempt {attempt.id} counts as paid, and nobody has paid"
 
 
-def _went_back(log: list[dict[str, Any]]) -> Counter[str]:
+def _went_back(log: Log) -> Counter[str]:
     """Return how much of each payment was given back at the stand-in."""
     failed = {row["refund"] for row in log if row["what"] == "refund.failed"}
     back: Counter[str] = Counter()
@@ -87,24 +96,88 @@ def _went_back(log: list[dict[str, Any]]) -> Counter[str]:
     return back
 
 
-def _refunds(db: Session, log: list[dict[str, Any]]) -> Iterator[str]:
-    back = _went_back(log)
-    rows = db.execute(
-        select(PaymentAttempt.payment_intent_id, func.sum(Refund.amount))
-        .join(Refund, Refund.attempt_id == PaymentAttempt.id)
-        .where(Refund.status.in_(GIVEN_BACK))
-        .group_by(PaymentAttempt.payment_intent_id)
+def _refunds(db: Session, log: Log) -> Iterator[str]:
+    """Every refund at Stripe has one row here, and the same end."""
+    failed = {row["refund"] for row in log if row["what"] == "refund.failed"}
+    made = {
+        row["refund"]: (
+            row["payment_intent"],
+            row["amount"],
+            RefundStatus.FAILED if row["refund"] in failed else RefundStatus.SUCCEEDED,
+        )
+        for row in log
+        if row["what"] == "refund.created"
+    }
+    ours = {
+        refund.stripe_id: (intent, refund.amount, refund.status)
+        for refund, intent in db.execute(
+            select(Refund, PaymentAttempt.payment_intent_id).join(
+                PaymentAttempt, PaymentAttempt.id == Refund.attempt_id
+            )
+        )
+        if refund.stripe_id is not None or refund.status != RefundStatus.FAILED
+    }
+    for id_ in sorted(made.keys() | ours.keys(), key=str):
+        if made.get(id_) != ours.get(id_):
+            yield f"refund {id_} is {made.get(id_)} at Stripe, and here {ours.get(id_)}"
+    asked = Counter(
+        row["metadata"]["refund_id"]
+        for row in log
+        if row["what"] == "refund.created" and "refund_id" in row["metadata"]
     )
-    ours = {str(intent): int(amount) for intent, amount in rows}
-    for intent in sorted(back.keys() | ours.keys()):
-        if back[intent] != ours.get(intent, 0):
-            yield f"{back[intent]} went back of {intent}, and the shop says {ours.get(intent, 0)}"
+    yield from (f"refund {token} was made {n} times" for token, n in asked.items() if n > 1)
 
 
-def _pieces(db: Session, log: list[dict[str, Any]]) -> Iterator[str]:
-    """What lies on the shelf is what lay there, less what was sold, and what came back."""
+def _disputes(db: Session, log: Log) -> Iterator[str]:
+    """Every dispute is here as it is at Stripe, and stops its order as long as it is open."""
+    last = {row["dispute"]: row for row in log if row["what"].startswith("dispute.")}
+    ours = {dispute.stripe_id: dispute for dispute in db.scalars(select(Dispute))}
+    orders = {a.payment_intent_id: a.order_id for a in db.scalars(select(PaymentAttempt))}
+    stopped = set()
+    for id_, row in last.items():
+        should = row["status"], row["amount"], orders.get(row["payment_intent"])
+        here = ours.pop(id_, None)
+        if here is None or (here.status, here.amount, here.order_id) != should:
+            yield f"dispute {id_} is {should}, and here {here and (here.status, here.order_id)}"
+        if row["status"] in OPEN:
+            stopped.add(should[2])
+    yield from (f"there is no dispute {id_} at Stripe" for id_ in ours)
+    flagged = set(db.scalars(select(Order.id).where(Order.disputed.is_(True))))
+    if flagged != stopped:
+        yield f"the orders {flagged} are flagged as disputed, and {stopped} are"
+
+
+def _ledger(db: Session, log: Log) -> Iterator[str]:
+    """Every movement of the money at Stripe is booked, once, with its fee."""
+    moved = {
+        row["balance_transaction"]: (row["amount"], -row["fee"])
+        for row in log
+        if row["what"] == "balance_transaction.created"
+    }
+    booked: dict[str, tuple[int, int]] = {}
+    for entry in db.scalars(select(LedgerEntry)):
+        gross, fee = booked.get(entry.transaction_id, (0, 0))
+        if entry.kind == LedgerKind.FEE:
+            booked[entry.transaction_id] = gross, fee + entry.amount
+        else:
+            booked[entry.transaction_id] = gross + entry.amount, fee
+    for id_ in sorted(moved.keys() | booked.keys()):
+        if moved.get(id_) != booked.get(id_):
+            yield f"{id_} moved {moved.get(id_)}, and the ledger says {booked.get(id_)}"
+
+
+def _pieces(db: Session, log: Log) -> Iterator[str]:
+    """What lies on the shelf is what was counted, less what was sold, and what came back."""
     sold = _count(db, Order.status.in_(BOUGHT))
     held = _count(db, Order.status == "pending")
+    counted = {
+        variant_id: int(n)
+        for variant_id, n in db.execute(
+            select(StockMovement.variant_id, func.sum(StockMovement.delta))
+            .where(StockMovement.reason == Reason.COUNTED)
+            .group_by(StockMovement.variant_id)
+        )
+    }
     returned = {
         variant_id: int(n)
         for variant_id, n in db.execute(
@@ -114,17 +187,17 @@ def _pieces(db: Session, log: list[dict[str, Any]]) -> Iterator[str]:
             .group_by(OrderLine.variant_id)
         )
     }
-    for variant_id, start in START.items():
+    for variant_id in START:
         level = db.get_one(StockLevel, variant_id)
-        should = start - sold.get(variant_id, 0) + returned.get(variant_id, 0)
+        should = counted[variant_id] - sold.get(variant_id, 0) + returned.get(variant_id, 0)
         if (level.on_hand, level.reserved) != (should, held.get(variant_id, 0)):
             yield (
                 f"of variant {variant_id} there are {level.on_hand}, {level.reserved} promised, "
                 f"and not {should} and {held.get(variant_id, 0)}"
             )
         kept = _paid_and_kept(db, log, variant_id) - returned.get(variant_id, 0)
-        if kept > start:
-            yield f"{kept} of variant {variant_id} are paid, and there were {start}"
+        if kept > counted[variant_id]:
+            yield f"{kept} of variant {variant_id} are paid, and there were {counted[variant_id]}"
     waiting = select(Order.number).where(
         Order.status == "pending",
         ~select(PaymentAttempt.id)
@@ -147,7 +220,7 @@ def _count(db: Session, which: Any) -> dict[int, int]:
     return {variant_id: int(n) for variant_id, n in rows}
 
 
-def _paid_and_kept(db: Session, log: list[dict[str, Any]], variant_id: int) -> int:
+def _paid_and_kept(db: Session, log: Log, variant_id: int) -> int:
     """Return for how many pieces the stand-in has money, of orders that nobody need look at."""
     back = _went_back(log)
     kept = {
@@ -156,3 +229,31 @@ def _paid_and_kept(db: Session, log: list[dict[str, Any]], variant_id: int) -> i
         if row["what"] == "session.paid" and back[row["payment_intent"]] < row["amount"]
     }
     return _count(db, Order.id.in_(kept) & Order.review.is_(None)).get(variant_id, 0)
+
+
+def _codes(db: Session) -> Iterator[str]:
+    """The code is used by as many orders as may have it, and by none that came to nothing."""
+    counts = Order.status.in_(("pending", *BOUGHT)) & (Order.discount_amount > 0)
+    having = set(db.scalars(select(Order.id).where(counts)))
+    used = Counter(db.scalars(select(Redemption.order_id)))
+    if used != Counter(having):
+        yield f"the orders {having} have a discount, and {used} count as uses of it"
+    if len(having) > MOST_USES:
+        yield f"{len(having)} orders have what {MOST_USES} may have"
+
+
+def _mails(db: Session) -> Iterator[str]:
+    """Every paid order is confirmed, once; every refund that Stripe took is told of, once."""
+    sent = {
+        kind: Counter(db.scalars(select(Message.subject_id).where(Message.kind == kind)))
+        for kind in ("order_confirmation", "order_notice", "refund")
+    }
+    bought = Counter(db.scalars(select(Order.id).where(Order.status.in_(BOUGHT))))
+    for kind in ("order_confirmation", "order_notice"):
+        if sent[kind] != bought:
+            yield f"the orders {bought} were bought, and {kind} went to {sent[kind]}"
+    taken = Counter(db.scalars(select(Refund.id).where(Refund.status == RefundStatus.SUCCEEDED)))
+    came_back = Counter(db.scalars(select(Refund.id).where(Refund.status == RefundStatus.FAILED)))
+    told = sent["refund"]
+    if not taken <= told <= taken + came_back:  # one that came back was perhaps told of before
+        yield f"the refunds {taken} were made, and {told} told of"

@@ -6,25 +6,49 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from shop.kit.db import write_sessions
+from shop.discounts.models import Discount
+from shop.kit.db import write_engine, write_sessions
+from shop.payments.models import Cursor
 from shop.sandbox.stand_in.server import StandInServer
 from tests.machine.books import breaches
-from tests.machine.play import PRICES, START, Outcome, Step, playing
-from tests.support import Shelf, open_shop
+from tests.machine.play import (
+    CODE,
+    MOST_USES,
+    NO_ANSWER,
+    OFF_AMOUNT,
+    PRICES,
+    START,
+    Play,
+)
+from tests.machine.schedules import Outcome, Step
+from tests.races import without
+from tests.support import NOON, Shelf, open_shop
 
 
 @pytest.fixture(scope="module")
-def furnished(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a database with a shop in it: one piece of one kind, and three of another."""
+def furnished(
+    request: pytest.FixtureRequest,
+    sqlite_template: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """Return a database with a shop in it: one piece of one kind, three of another, and a code."""
     path = tmp_path_factory.mktemp("furnished") / "shop.db"
     shutil.copy(sqlite_template, path)
     sessions = write_sessions(f"sqlite:///{path}")
     with sessions.begin() as db:
         open_shop(db)
+        db.add(Cursor(name="nightly", at=NOON))  # the night before, all was compared
+        db.add(
+            Discount(
+                code=CODE, kind="amount", value=OFF_AMOUNT, most_uses=MOST_USES, created_at=NOON
+            )
+        )
     shelf = Shelf(sessions)
     for variant_id, name in (1, "raven"), (2, "moss"):
         made = shelf.add(name, START[variant_id], price_amount=PRICES[variant_id], thickness_mm=5)
         assert made == variant_id
+    if getattr(request, "param", "") == "unchecked":
+        without.drop_the_checks(sessions)
     sessions.engine.dispose()
     return path
 
@@ -50,11 +74,16 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def outcome(furnished: Path, stand_in: StandInServer, folder: Path) -> Outcome:
-    """Return a function that plays a schedule, and tells what is wrong at the end."""
+def outcome(
+    furnished: Path, stand_in: StandInServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Outcome]:
+    """Yield a function that plays a schedule, and tells what is wrong at the end."""
+    monkeypatch.setattr("shop.payments.gateway.TIMEOUT", (3, NO_ANSWER))
+    engine = write_engine(f"sqlite:///{folder / 'shop.db'}")
     log = logging.getLogger("shop.payments")
 
     def play_out(steps: Sequence[Step]) -> list[str]:
+        engine.dispose()
         for left in folder.iterdir():
             left.unlink()
         shutil.copy(furnished, folder / "shop.db")
@@ -62,16 +91,16 @@ def outcome(furnished: Path, stand_in: StandInServer, folder: Path) -> Outcome:
         log.addHandler(faults)
         log.propagate = False
         try:
-            with playing(stand_in, folder / "shop.db") as play:
-                try:
-                    for step in steps:
-                        play.do(step)
-                    play.come_to_rest()
-                except Exception as error:  # noqa: BLE001 - of the shop's: that is a finding
-                    return [f"{error!r}", *faults.heard]
-                return [*breaches(play), *faults.heard]
+            play = Play(stand_in, engine)
+            for step in steps:
+                play.do(step)
+            play.come_to_rest()
+            return [*breaches(play), *faults.heard]
+        except Exception as error:  # noqa: BLE001 - of the shop's: that is a finding
+            return [f"{error!r}", *faults.heard]
         finally:
             log.propagate = True
             log.removeHandler(faults)
 
-    return play_out
+    yield play_out
+    engine.dispose()

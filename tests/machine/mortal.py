@@ -1,19 +1,19 @@
 """The shop's till, with named points where it can die, or where others come in between."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from shop.kit.db import Sessions, write_engine
+from shop.kit.db import Sessions
 from shop.payments.gateway import StripeGateway
 
 Answer = TypeVar("Answer")
 BEFORE_COMMIT, AFTER_COMMIT = "before the commit", "after the commit"
 BEFORE_CALL, AFTER_CALL = "before the call", "after the call"
 POINTS = (BEFORE_COMMIT, AFTER_COMMIT, BEFORE_CALL, AFTER_CALL)
-COMPILED: dict[Any, Any] = {}  # statements as text, which thousands of engines need not make anew
 OUTSIDE = (AFTER_COMMIT, BEFORE_CALL, AFTER_CALL)  # no transaction is open there
 
 
@@ -48,8 +48,7 @@ class Fuse:
 
 
 class MortalSessions(Sessions):
-    def __init__(self, url: str, fuse: Fuse) -> None:
-        engine = write_engine(url).execution_options(compiled_cache=COMPILED)
+    def __init__(self, engine: Engine, fuse: Fuse) -> None:
         super().__init__(engine, one_at_a_time=True)
         self._fuse = fuse
 
@@ -59,6 +58,10 @@ class MortalSessions(Sessions):
             yield db
             self._fuse.reach(BEFORE_COMMIT)
         self._fuse.reach(AFTER_COMMIT)
+
+    def aside(self) -> AbstractContextManager[Session]:
+        """Begin what the play asks or does itself: no part of the shop, and nobody dies in it."""
+        return super().begin()
 
 
 class MortalGateway(StripeGateway):
