@@ -88,6 +88,7 @@ def play_one(number: int, outcome: Outcome) -> None:
     @given(schedules())
     def play(steps: list[Step]) -> None:
         if steps != SIMPLEST:
-            assert outcome(steps) == [], f"{steps}\n(SCHEDULE={number})"
+            found = outcome(steps)
+            assert found == [], f"{found}\n{steps}\n(SCHEDULE={number})"
 
     play()

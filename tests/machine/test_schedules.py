@@ -8,10 +8,11 @@ own, is played by
 """
 
 import os
+from collections.abc import Sequence
 
 import pytest
 
-from tests.machine.schedules import Outcome, play_one
+from tests.machine.schedules import Outcome, Step, play_one
 
 IN_A_TEST, IN_A_PROOF, PARTS = 25, 1000, 20
 
@@ -32,3 +33,14 @@ def test_the_books_are_right_twenty_thousand_times(part: int, outcome: Outcome) 
 
 def test_one_schedule(outcome: Outcome) -> None:
     play_one(int(os.environ.get("SCHEDULE", "250")), outcome)
+
+
+def test_what_finds_something_is_made_short_and_can_be_pasted() -> None:
+    def outcome(steps: Sequence[Step]) -> list[str]:
+        names = " ".join(name for name, _ in steps)
+        return ["paid by the dead"] if "pay" in names.partition("kill")[2].split() else []
+
+    with pytest.raises(AssertionError) as caught:
+        play_one(8, outcome)  # of 24 steps
+    words = "['paid by the dead']\n[('place', 0), ('kill', 0), ('pay', 0)]\n(SCHEDULE=8)"
+    assert words in str(caught.value)
