@@ -91,18 +91,22 @@ INVARIANTS = [
         "I2",
         "a unique piece belongs to one buyer at the most",
         """
-        SELECT max(v.sku) AS item, sum(ol.quantity) AS promised_or_sold
-        FROM order_lines ol
-        JOIN orders o ON o.id = ol.order_id
-        JOIN variants v ON v.id = ol.variant_id
-        JOIN products p ON p.id = v.product_id
-        WHERE p.kind = 'unique' AND o.status IN ('pending', 'paid', 'shipped', 'delivered')
-        GROUP BY v.product_id
-        HAVING sum(ol.quantity) > (
-            SELECT coalesce(sum(m.delta), 0) FROM stock_movements m
-            JOIN variants w ON w.id = m.variant_id
-            WHERE w.product_id = v.product_id AND m.reason <> 'sold'
-        )
+        SELECT taken.item, taken.promised_or_sold, coalesce(made.pieces, 0) AS pieces
+        FROM (
+            SELECT v.product_id, max(v.sku) AS item, sum(ol.quantity) AS promised_or_sold
+            FROM order_lines ol
+            JOIN orders o ON o.id = ol.order_id
+            JOIN variants v ON v.id = ol.variant_id
+            JOIN products p ON p.id = v.product_id
+            WHERE p.kind = 'unique' AND o.status IN ('pending', 'paid', 'shipped', 'delivered')
+            GROUP BY v.product_id
+        ) taken LEFT JOIN (
+            SELECT v.product_id, sum(m.delta) AS pieces
+            FROM stock_movements m JOIN variants v ON v.id = m.variant_id
+            WHERE m.reason <> 'sold'
+            GROUP BY v.product_id
+        ) made ON made.product_id = taken.product_id
+        WHERE taken.promised_or_sold > coalesce(made.pieces, 0)
         """,
     ),
     Invariant(

@@ -43,8 +43,10 @@ def main() -> None:
             items = fill(sessions, orders)
             if not photos.exists():
                 keep_photos(photos, items)
-            settle_down(sessions)
-            measure(sessions, orders, MediaFolder(photos))
+            measure(sessions, f"{orders} orders, as from a backup", MediaFolder(photos))
+            if settle_down(sessions):
+                measure(sessions, f"{orders} orders, a while later", MediaFolder(photos))
+            plant(sessions, orders // 2)
             sessions.engine.dispose()
 
 
@@ -57,20 +59,23 @@ def databases(folder: Path) -> Iterator[str]:
     with postgresql(programs) as server:
         with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
             connection.execute("CREATE DATABASE shop")
+            connection.execute("ALTER SYSTEM SET autovacuum = off")  # it comes when it wants
+            connection.execute("SELECT pg_reload_conf()")
         yield f"{server}/shop"
 
 
-def settle_down(sessions: Sessions) -> None:
-    """Do what PostgreSQL does by itself within a minute or so; nobody does it for SQLite."""
-    if not is_sqlite(str(sessions.engine.url)):
-        with sessions.engine.connect() as connection:
-            connection.execution_options(isolation_level="AUTOCOMMIT").execute(
-                text("VACUUM ANALYZE")
-            )
+def settle_down(sessions: Sessions) -> bool:
+    """Do what PostgreSQL does by itself within some minutes; SQLite does nothing of the kind."""
+    if is_sqlite(str(sessions.engine.url)):
+        return False
+    with sessions.engine.connect() as connection:
+        alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+        alone.execute(text("VACUUM ANALYZE"))
+    return True
 
 
-def measure(sessions: Sessions, orders: int, media: MediaFolder) -> None:
-    print(f"\n{sessions.engine.name}, {orders} orders")
+def measure(sessions: Sessions, what: str, media: MediaFolder) -> None:
+    print(f"\n{sessions.engine.name}, {what}")
     total = Total()
     reads = read_sessions(sessions.engine.url.render_as_string(hide_password=False))
     for invariant in INVARIANTS:
@@ -82,7 +87,6 @@ def measure(sessions: Sessions, orders: int, media: MediaFolder) -> None:
     assert all(finding.holds for finding in found), [finding.rows[:5] for finding in found]
     print(f"{total.wall:8.2f} s {total.processor:8.2f} s  all right")
     reads.engine.dispose()
-    plant(sessions, orders // 2)
 
 
 def plant(sessions: Sessions, order_id: int) -> None:
