@@ -136,11 +136,7 @@ def _take_down(db: Session, level: StockLevel, *, by: str, now: datetime) -> Non
         raise PromisedAlready(level.reserved)
     if level.on_hand:
         _write_down(db, level.variant_id, -level.on_hand, Reason.COUNTED, by=by, now=now)
-    db.execute(
-        delete(StockLevel)
-        .where(StockLevel.variant_id == level.variant_id)
-        .execution_options(synchronize_session=False)
-    )
+    changed(db, delete(StockLevel).where(StockLevel.variant_id == level.variant_id))
     db.expunge(level)
 
 

@@ -99,7 +99,7 @@ def _with_what_was_left(rows: list[StockMovement], left: int) -> list[tuple[Stoc
 def _order_numbers(db: Session, variant_id: int) -> dict[int, int]:
     rows = db.execute(
         select(Order.id, Order.number)
-        .join(StockMovement, StockMovement.order_id == Order.id)
+        .join(StockMovement)
         .where(StockMovement.variant_id == variant_id)
     )
     return dict(rows.all())

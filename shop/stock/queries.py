@@ -73,13 +73,13 @@ def sold_out_since(db: Session, since: datetime, limit: int = 5) -> Sequence[Pro
     """Return what is on show and lost its last piece to a buyer since then, the latest first."""
     last_sale = (
         select(func.max(StockMovement.at))
-        .join(Variant, Variant.id == StockMovement.variant_id)
+        .join(Variant)
         .where(Variant.product_id == Product.id, StockMovement.reason == Reason.SOLD)
         .scalar_subquery()
     )
     on_hand = (
         select(func.sum(StockLevel.on_hand))
-        .join(Variant, Variant.id == StockLevel.variant_id)
+        .join(Variant)
         .where(Variant.product_id == Product.id)
         .scalar_subquery()
     )

@@ -1,5 +1,6 @@
 """What is laid on the shelf, taken down and counted off it, and the lists made of that."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -135,14 +136,17 @@ def consume_too_much(sessions: Sessions, quantities: dict[int, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "words", "facts"),
+    ("kind", "fact", "words", "facts"),
     [
-        (OutOfStock((7, 4)), "variants [7, 4]", {"variant_ids": [7, 4]}),
-        (PromisedAlready(3), "3 promised", {"reserved": 3}),
-        (MoreThanOne(2), "2 on the shelf", {"on_hand": 2}),
+        (OutOfStock, (7, 4), "variants [7, 4]", {"variant_ids": [7, 4]}),
+        (PromisedAlready, 3, "3 promised", {"reserved": 3}),
+        (MoreThanOne, 2, "2 on the shelf", {"on_hand": 2}),
     ],
 )
-def test_a_refusal_states_its_facts(error: Exception, words: str, facts: dict[str, Any]) -> None:
+def test_a_refusal_states_its_facts(
+    kind: Callable[[object], Exception], fact: object, words: str, facts: dict[str, Any]
+) -> None:
+    error = kind(fact)
     assert str(error) == words
     assert vars(error) == facts
 
