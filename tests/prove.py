@@ -11,10 +11,12 @@ change it begins anew. No part begins another test when its minutes are over.
 
 import argparse
 import hashlib
+import json
 import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,14 +50,14 @@ def main() -> int:
     asked = parser.parse_args()
     if unknown := set(asked.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    passed = KEPT / f"{fingerprint()}.tsv"
+    passed = KEPT / f"{fingerprint()}.jsonl"
     passed.parent.mkdir(parents=True, exist_ok=True)
     if asked.again:
         passed.unlink(missing_ok=True)
     proven = [
         prove(name, passed, asked.processes, asked.minutes * 60) for name in asked.parts or PARTS
     ]
-    if f"{fingerprint()}.tsv" != passed.name:
+    if f"{fingerprint()}.jsonl" != passed.name:
         passed.unlink(missing_ok=True)
         print("NOT PROVEN: something was changed meanwhile, and nobody knows what was run.")
         return 1
@@ -79,8 +81,12 @@ def prove(name: str, passed: Path, processes: str, seconds: float) -> bool:
     minutes = (time.time() - began) / 60
     proven = code == 0 or (code == pytest.ExitCode.NO_TESTS_COLLECTED and bool(done))
     spent = sum(row.seconds for row in done) / 60
+    counted: Counter[str] = Counter()
+    for row in done:
+        counted.update(row.counted)
+    also = "".join(f", {number} {what}" for what, number in counted.items())
     print(
-        f"{name}: {'proven' if proven else 'NOT PROVEN'}, {len(done)} tests have passed in "
+        f"{name}: {'proven' if proven else 'NOT PROVEN'}, {len(done)} tests{also} have passed in "
         f"{spent:.1f} minutes of one process; {minutes:.1f} minutes just now"
     )
     return proven
@@ -107,13 +113,13 @@ class Passed(NamedTuple):
     part: str
     seconds: float
     test: str
+    counted: dict[str, int]  # what the test has recorded, such as kills
 
 
 def read(passed: Path) -> list[Passed]:
     if not passed.exists():
         return []
-    rows = (line.split("\t") for line in passed.read_text().splitlines())
-    return [Passed(part, float(seconds), test) for part, seconds, test in rows]
+    return [Passed(*json.loads(line)) for line in passed.read_text().splitlines()]
 
 
 # --- what pytest asks of a plugin -----------------------------------------------------------------
@@ -149,7 +155,13 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         _not_passed.add(test)
     if report.when == "teardown" and test not in _not_passed and not _is_worker():
         with Path(os.environ[ENVIRON]).open("a") as passed:
-            passed.write(f"{os.environ[f'{ENVIRON}_PART']}\t{_seconds[test]:.1f}\t{test}\n")
+            part, seconds = os.environ[f"{ENVIRON}_PART"], round(_seconds[test], 1)
+            row = Passed(part, seconds, test, _numbers(report))
+            passed.write(json.dumps(row) + "\n")
+
+
+def _numbers(report: pytest.TestReport) -> dict[str, int]:
+    return {what: number for what, number in report.user_properties if isinstance(number, int)}
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

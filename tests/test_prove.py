@@ -24,8 +24,9 @@ def ran(name):
         file.write(name + " ")
 
 @pytest.mark.slow
-def test_good():
+def test_good(record_property):
     ran("good")
+    record_property("kills", 12)
 
 @pytest.mark.slow
 def test_doubtful():
@@ -86,8 +87,10 @@ def test_what_was_skipped_is_not_proven(project: Path) -> None:
 
 
 def line(said: str, passed: int) -> str:
+    kills = ", 12 kills" if passed else ""
     return (
-        f"mail: {said}, {passed} tests have passed in … minutes of one process; … minutes just now"
+        f"mail: {said}, {passed} tests{kills} have passed in … minutes of one process; "
+        "… minutes just now"
     )
 
 
