@@ -35,7 +35,7 @@ TESTS = {
         "--deselect=tests/payments/test_event_storm.py",  # long, and told by many short ones
     ],
 }
-IN_PROCESS = ["-m", "not slow and not browser and not postgresql"]
+IN_PROCESS = ["-m", "not slow and not stripe_live and not browser and not postgresql"]
 MADE = Path("mutants")  # within the room's folder
 LOG, UNFIT = MADE / "mutmut.log", MADE / "left-out"
 FOUND = {"killed", "timeout", "segfault"}
