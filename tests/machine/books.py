@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from shop.discounts.models import Redemption
 from shop.mail.models import Message
-from shop.orders.models import BOUGHT, Order, OrderLine
+from shop.orders.models import BOUGHT, Order, OrderEntry, OrderLine
 from shop.payments.disputes import OPEN
 from shop.payments.models import (
     Dispute,
@@ -36,7 +36,7 @@ def breaches(play: Play) -> list[str]:
         found += _left_over(db)
         for look in (_money, _refunds, _disputes, _ledger, _pieces):
             found += look(db, log)
-        return [*found, *_codes(db), *_mails(db)]
+        return [*found, *_given_up(db, log, play.not_dead), *_codes(db), *_mails(db)]
 
 
 def _left_over(db: Session) -> Iterator[str]:
@@ -84,6 +84,29 @@ def _money(db: Session, log: Log) -> Iterator[str]:
     for attempt in attempts.values():
         if attempt.status == Status.PAID and attempt.session_id not in paid:
             yield f"attempt {attempt.id} counts as paid, and nobody has paid"
+
+
+def _given_up(db: Session, log: Log, wrongly: set[str]) -> Iterator[str]:
+    """Nothing is given up before Stripe has said that nobody can pay it any more."""
+    ends = {
+        row["session"]: (row["what"], row["at"])
+        for row in log
+        if row["what"] in {"session.paid", "session.expired"}
+    }
+    rows = db.execute(
+        select(PaymentAttempt.id, PaymentAttempt.session_id, func.min(OrderEntry.at))
+        .join(OrderEntry, OrderEntry.order_id == PaymentAttempt.order_id)
+        .where(
+            OrderEntry.kind.in_(("expired", "cancelled")),
+            OrderEntry.at >= PaymentAttempt.created_at,  # not of a page that was opened since
+        )
+        .group_by(PaymentAttempt.id, PaymentAttempt.session_id)
+    )
+    for id_, session_id, at in rows:
+        what, when = ends.get(session_id, ("", 0))
+        # Stripe's clock is never ahead of the shop's here.
+        if id_ not in wrongly and (what == "session.paid" or when > at.timestamp()):
+            yield f"attempt {id_} was given up at {at}, and had its {what}"
 
 
 def _went_back(log: Log) -> Counter[str]:

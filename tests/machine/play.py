@@ -165,6 +165,7 @@ class Play:
         self.pages: list[str] = []  # the sessions whose address a buyer has got
         self.post: list[Letter] = []
         self.click: Click | None = None  # on the page that lies open on the owner's table
+        self.not_dead: set[str] = set()  # the attempts that were given up wrongly
         self.complaints: list[str] = []  # what must not happen, not even for a moment
         self.till = self._start()
 
@@ -244,7 +245,11 @@ class Play:
             code = self.codes.get(cart.id, "")
             choice = Choice("letter", goods, POSTAGE, code, OFF_AMOUNT if code else 0)
             with self.till.sessions.begin() as db:
-                return place_order(db, cart, buyer, choice, SELLER, now=self.clock()).id
+                bought = cart_is_bought(db, cart.id)
+                attempt = place_order(db, cart, buyer, choice, SELLER, now=self.clock())
+                if bought:
+                    self.complaints.append(f"{cart.id} was bought, and ordered once more")
+                return attempt.id
 
         try:
             attempt_id = once()
@@ -261,7 +266,13 @@ class Play:
             self.pages.append(page)
 
     def pay(self, number: int) -> None:
-        self._at_the_page(number)
+        """Pay, and mostly come back to the shop at once."""
+        page = self._at_the_page(number)
+        if page is not None and number % 3:
+            with self.sessions.aside() as db:
+                attempt = attempt_of_session(db, page)
+            if attempt is not None:
+                settle(self.till, attempt.id)
 
     def decline(self, number: int) -> None:
         self._at_the_page(number, card=DECLINED_CARD)
@@ -276,11 +287,13 @@ class Play:
     def pay_later(self, number: int) -> None:
         self._at_the_page(number, method="klarna", outcome="processing")
 
-    def _at_the_page(self, number: int, card: str = GOOD_CARD, **how: Any) -> None:
+    def _at_the_page(self, number: int, card: str = GOOD_CARD, **how: Any) -> str | None:
         """Do it at the latest page, or as often at any other that somebody has open."""
-        if self.pages:
-            at = number // 6 % len(self.pages) if number // 3 % 2 else 0
-            self._control(f"sessions/{self.pages[-1 - at]}/pay", card=card, **how)
+        if not self.pages:
+            return None
+        page = self.pages[-1 - (number // 6 % len(self.pages) if number // 3 % 2 else 0)]
+        self._control(f"sessions/{page}/pay", card=card, **how)
+        return page
 
     def bank_decides(self, number: int) -> None:
         """Money that was on its way comes, or does not."""
@@ -321,6 +334,7 @@ class Play:
     def give_up_wrongly(self, number: int) -> None:
         """Give an order up whose page can still be paid: by hand, or a backup was brought back."""
         if attempt := self._attempt(number, (Status.OPEN, Status.PROCESSING)):
+            self.not_dead.add(attempt)
             with self.sessions.aside() as db:
                 close_attempt(db, db.get_one(PaymentAttempt, attempt), now=self.clock())
 
@@ -343,13 +357,17 @@ class Play:
             self._send(Click(order_id, self._seen(order_id), restock=number % 2 == 1))
 
     def owner_refunds_some(self, number: int) -> None:
-        if (order_id := self._order(number // 4)) is not None:
-            self._send(self._part(order_id, number % 4))
+        """Give part of it back, perhaps with a click too many."""
+        if (order_id := self._order(number // 24)) is not None:
+            click = self._part(order_id, number % 8)
+            self._send(click)
+            if number // 8 % 3 == 1:
+                self._send(click)
 
     def owner_looks(self, number: int) -> None:
         """Fill in the form, and leave the page open."""
-        if (order_id := self._order(number // 4)) is not None:
-            self.click = self._part(order_id, number % 4)
+        if (order_id := self._order(number // 8)) is not None:
+            self.click = self._part(order_id, number % 8)
 
     def owner_clicks_again(self, _number: int) -> None:
         """Send what is on the open page, whatever has happened since."""
@@ -359,9 +377,10 @@ class Play:
     def _part(self, order_id: int, number: int) -> Click:
         with self.sessions.aside() as db:
             lines = db.scalars(select(OrderLine.id).where(OrderLine.order_id == order_id)).all()
-        first = {lines[0]: 1} if number < 2 else {}
-        restock = frozenset(first) if number == 1 else frozenset()
-        wish = Wish(first, restock, postage=number == 2, other_amount=500)
+        kind, other_amount = number % 4, (500, 15000)[number // 4]
+        first = {lines[0]: 1} if kind < 2 else {}
+        restock = frozenset(first) if kind == 1 else frozenset()
+        wish = Wish(first, restock, postage=kind == 2, other_amount=other_amount)
         return Click(order_id, self._seen(order_id), wish)
 
     def _seen(self, order_id: int) -> int:
@@ -537,18 +556,18 @@ class Play:
     # --- the end ----------------------------------------------------------------------------------
 
     def come_to_rest(self) -> None:
-        """Mend the road, bring what is on it, and let every page and key grow old. What was lost
-        stays lost: the shop has to find out by itself.
+        """Mend the road, and let every page and key grow old. The worker is at hand before the
+        post; and what was lost stays lost: the shop has to find out by itself.
         """
         self.complaints += self.broken()
         self.fuse.clear()
         self.stand_in.control("faults", clear=True)
-        for seconds in (2 * HOUR, 26 * HOUR, HOUR):
+        for seconds in (3 * MINUTE, 2 * HOUR, 26 * HOUR, HOUR):
             self.pass_time(seconds)
             self._collect()
+            self.work()
             while self.post:
                 self._bring(self.post.pop(0))
-            self.work()
 
     def work(self) -> None:
         """Do what the worker does, one after the other."""

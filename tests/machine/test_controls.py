@@ -138,7 +138,7 @@ def news_of_refunds(patch: Patch) -> None:
         ),
         (
             without.what_a_refund_is_called,
-            [*BOUGHT, NO_REFUND_HEARD_OF, ("owner_refunds_some", 3)],
+            [*BOUGHT, NO_REFUND_HEARD_OF, ("owner_refunds_some", 3), ("compare_at_night", 0)],
             "was made 2 times",
         ),
         (
@@ -150,6 +150,16 @@ def news_of_refunds(patch: Patch) -> None:
             what_is_left,
             [*BOUGHT, ("owner_refunds_some", 0), ("owner_refunds_some", 2)],
             "more goes back than is left",
+        ),
+        (
+            without.stripes_no,
+            [("place", 0), ("pay", 0), ("give_up", 0)],
+            "and had its session.paid",
+        ),
+        (
+            without.bought_carts,
+            [("place", 3), ("pay", 1), ("place_again", 0)],
+            "was bought, and ordered once more",
         ),
         (what_expired_is_free, [("place", 0)], "there are 1, 1 promised, and not 1 and 0"),
         (the_use_of_what_expired, [("place", 18)], "count as uses of it"),
