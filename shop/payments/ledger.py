@@ -41,11 +41,7 @@ def book(db: Session, transactions: Iterable[BalanceTransaction]) -> int:
 
 def ledger_balance(db: Session, currency: str) -> int:
     """Return what should lie at Stripe, in minor units."""
-    amount = db.scalar(
-        select(func.coalesce(func.sum(LedgerEntry.amount), 0)).where(
-            LedgerEntry.currency == currency
-        )
-    )
+    amount = db.scalar(select(func.sum(LedgerEntry.amount)).where(LedgerEntry.currency == currency))
     return int(amount or 0)
 
 

@@ -7,10 +7,14 @@ from html import unescape
 import pytest
 from sqlalchemy import text
 
+from shop.catalogue.models import Kind
+from shop.catalogue.queries import products_of_variants
 from shop.kit.db import Sessions
+from shop.kit.i18n import speaking
 from shop.orders.models import Order
 from shop.preferences.actions import set_preferences
-from shop.stock.actions import consume, count, put_back, reserve
+from shop.stock.actions import consume, count, follow_kind, put_back, reserve
+from shop.stock.admin import _came_between
 from shop.stock.forms import CountForm
 from shop.stock.queries import stock_levels
 from tests.stock.test_actions import AN_ORDER
@@ -113,6 +117,31 @@ def test_what_is_made_to_order_has_nothing_to_count(owner: Buyer, shelf: Shelf) 
     assert "Nothing has been counted or sold yet." in page.text
 
 
+def test_what_is_made_to_order_now_has_nothing_left_of_what_was_counted(
+    owner: Buyer, shelf: Shelf, sessions: Sessions
+) -> None:
+    hare = shelf.add("hare", 5)
+    with sessions.begin() as db:
+        product = products_of_variants(db, [hare])[hare]
+        product.kind, product.lead_time_days = Kind.MADE_TO_ORDER, 7
+        follow_kind(db, product, by="owner", now=NOON)
+    assert list(told(owner.get(f"/admin/stock/{hare}").text)) == [
+        ("Counted", "you", "−5", "0"),
+        ("Counted", "you", "+5", "5"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seen", "there", "sentence"),
+    [(5, 4, ONE_SOLD), (5, 3, SOME_SOLD), (5, 5, CHANGED), (5, 6, CHANGED)],
+)
+def test_a_number_that_changed_and_changed_back_was_not_sold(
+    seen: int, there: int, sentence: str
+) -> None:
+    with speaking("en"):
+        assert _came_between(seen, there) == sentence
+
+
 @pytest.mark.parametrize("number", ["0", "2", "abc", "1.0", "4294967297", "-1"])
 def test_what_is_not_there_is_not_found(number: str, owner: Buyer, shelf: Shelf) -> None:
     assert shelf.add("hare", 5) == 1
@@ -141,6 +170,7 @@ def test_a_ledger_is_of_one_thing_and_says_what_was_left(
         put_back(db, {hare: 1}, order_id=1, by="shop", now=NOON)
         count(db, hare, seen=4, counted=6, by="anna", now=NOON)
     page = owner.get(f"/admin/stock/{hare}").text
+    assert '<p class="lead">6 left. Every change is here, the latest first.</p>' in page
     assert list(told(page)) == [
         ("Counted", "anna", "+2", "6"),
         ("Came back, order 1001", "the shop", "+1", "4"),

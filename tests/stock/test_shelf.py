@@ -325,13 +325,14 @@ def test_the_list_to_count_has_what_there_is_before_what_is_sold(
     old = shelf.add("old", 4)
     sold = shelf.add("sold", 0)
     young = shelf.add("young", 1)
-    shelf.add("drake", kind="made_to_order", lead_time_days=7)
+    drake = shelf.add("drake", kind="made_to_order", lead_time_days=7)
     shelf.add("away", 2, status="archived")
     draft = shelf.add("draft", 2, status="draft")
     with sessions.begin() as db:
         latest = product_of(db, old)
         latest.created_at = LATER
         unknown = shelf_without_level(db, young)
+        put_on_shelf(db, drake, 3, by="anna", now=NOON)  # what nobody counts is not on the list
     with sessions.begin() as db:
         found = counted(db)
         assert [row.variant.id for row in found] == [old, draft, young, sold]
