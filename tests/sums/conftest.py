@@ -7,11 +7,14 @@ import pytest
 from sqlalchemy import update
 
 from shop.config import Config
+from shop.discounts.actions import add_discount
 from shop.kit.db import write_sessions
 from shop.sandbox.stand_in.server import StandInServer
 from shop.shipping.models import ShippingRate
+from tests.discounts.tools import new_discount
 from tests.sums.baskets import COUNTED, KINDS
 from tests.sums.counter import FIRST, Counter
+from tests.sums.looking import CODE
 from tests.support import Shelf, open_shop
 
 PIECES = 1_000_000  # of each kind that is counted: nothing sells out
@@ -49,6 +52,7 @@ def _furnish(url: str) -> None:
     sessions = write_sessions(url)
     with sessions.begin() as db:
         open_shop(db)
+        add_discount(db, new_discount(code=CODE))
         # a letter takes as much as a parcel, so that every basket has the choice
         db.execute(update(ShippingRate).where(ShippingRate.max_g > 100).values(max_g=2_000))
     shelf = Shelf(sessions)

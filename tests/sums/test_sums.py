@@ -38,6 +38,7 @@ def each(part: int, count: int, do: Callable[[Basket], None], *, shorten: bool =
 @pytest.mark.parametrize("part", range(5))
 def test_a_whole_sale_is_the_same_bill_everywhere(part: int, counter: Counter) -> None:
     each(part, 50, counter.serve)
+    assert counter.breaches() == []
 
 
 @pytest.mark.parametrize("part", range(100, 110))
@@ -49,3 +50,4 @@ def test_an_order_is_the_same_bill_before_it_is_paid(part: int, counter: Counter
 @pytest.mark.parametrize("part", range(1000, 1020))
 def test_a_hundred_thousand_whole_sales(part: int, counter: Counter) -> None:
     each(part, 5_000, counter.serve)
+    assert counter.breaches() == []
