@@ -98,7 +98,7 @@ def _given_up(db: Session, log: Log, wrongly: set[str]) -> Iterator[str]:
         .join(OrderEntry, OrderEntry.order_id == PaymentAttempt.order_id)
         .where(
             OrderEntry.kind.in_(("expired", "cancelled")),
-            OrderEntry.at >= PaymentAttempt.created_at,  # not of a page that was opened since
+            OrderEntry.at > PaymentAttempt.created_at,  # not of a page that was opened since
         )
         .group_by(PaymentAttempt.id, PaymentAttempt.session_id)
     )

@@ -78,7 +78,6 @@ def outcome(
     furnished: Path, stand_in: StandInServer, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Outcome]:
     """Yield a function that plays a schedule, and tells what is wrong at the end."""
-    monkeypatch.setattr("shop.payments.gateway.TIMEOUT", (3, NO_ANSWER))
     monkeypatch.setenv("no_proxy", "127.0.0.1")  # or requests looks for one each time, for 5 %
     engine = write_engine(f"sqlite:///{folder / 'shop.db'}")
     log = logging.getLogger("shop.payments")
@@ -92,9 +91,11 @@ def outcome(
         log.addHandler(faults)
         log.propagate = False
         try:
-            play = Play(stand_in, engine)
-            for step in steps:
-                play.do(step)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("shop.payments.gateway.TIMEOUT", (3, NO_ANSWER))
+                play = Play(stand_in, engine)
+                for step in steps:
+                    play.do(step)
             play.come_to_rest()
             return [*breaches(play), *faults.heard]
         except Exception as error:  # noqa: BLE001 - of the shop's: that is a finding

@@ -107,6 +107,7 @@ FAULTS: list[dict[str, Any]] = [
     {"kind": "lock_timeout", "when": "before"},
     {"kind": "409", "when": "before"},
     {"kind": "401", "when": "before"},
+    {"kind": "403", "when": "before"},
     {"kind": "delay", "when": "before", "delay": 0.01},
 ]
 PLACES = [
@@ -561,6 +562,7 @@ class Play:
         """
         self.complaints += self.broken()
         self.fuse.clear()
+        self.till = self._start()
         self.stand_in.control("faults", clear=True)
         for seconds in (3 * MINUTE, 2 * HOUR, 26 * HOUR, HOUR):
             self.pass_time(seconds)

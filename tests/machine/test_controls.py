@@ -29,9 +29,9 @@ PAID_LATE: list[Step] = [  # when somebody else had bought the piece
     ("pay", 0),
     ("pay", 9),
 ]
-NO_SESSION_HEARD_OF: Step = ("fault", 161)  # three answers are lost, whatever is asked
-NO_REFUND_HEARD_OF: Step = ("fault", 261)
-SETTLING_FAILS: Step = ("fault", 220)
+NO_SESSION_HEARD_OF: Step = ("fault", 169)  # three answers are lost, whatever is asked
+NO_REFUND_HEARD_OF: Step = ("fault", 274)
+SETTLING_FAILS: Step = ("fault", 231)
 
 
 def the_states_that_can_be_paid(patch: Patch) -> None:
