@@ -564,7 +564,7 @@ class Play:
         self.fuse.clear()
         self.till = self._start()
         self.stand_in.control("faults", clear=True)
-        for seconds in (3 * MINUTE, 2 * HOUR, 26 * HOUR, HOUR):
+        for seconds in (3 * MINUTE, 26 * HOUR, HOUR):
             self.pass_time(seconds)
             self._collect()
             self.work()

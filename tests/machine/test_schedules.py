@@ -16,6 +16,22 @@ from tests.machine.schedules import Outcome, Step, play_one
 
 IN_A_TEST, IN_A_PROOF, PARTS = 25, 1000, 20
 
+FOUND: dict[str, list[Step]] = {
+    "paid back at Stripe while the owner's refund waits to be sent": [
+        ("place", 0),
+        ("pay", 1),
+        ("refund_at_stripe", 0),
+        ("kill", 2),
+        ("owner_refunds_all", 0),
+        ("compare_at_night", 0),
+    ],
+}
+
+
+@pytest.mark.parametrize("steps", FOUND.values(), ids=FOUND.keys())
+def test_what_was_found_once_is_right_now(steps: list[Step], outcome: Outcome) -> None:
+    assert outcome(steps) == []
+
 
 @pytest.mark.parametrize("first", range(0, 250, IN_A_TEST))
 def test_whatever_happens_the_books_are_right(first: int, outcome: Outcome) -> None:
