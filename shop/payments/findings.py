@@ -19,7 +19,7 @@ def note_finding(
     """
     finding = db.scalar(select(Finding).where(Finding.kind == kind, Finding.subject == subject))
     if finding is None:
-        finding = Finding(kind=kind, subject=subject, found_at=now)
+        finding = Finding(kind=kind, subject=subject)
         db.add(finding)
     elif finding.detail == detail:
         return

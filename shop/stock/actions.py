@@ -83,7 +83,7 @@ def take_again(
 
 def put_on_shelf(db: Session, variant_id: int, on_hand: int, *, by: str, now: datetime) -> None:
     """Give a new variant its stock level."""
-    db.add(StockLevel(variant_id=variant_id, on_hand=on_hand, reserved=0))
+    db.add(StockLevel(variant_id=variant_id, on_hand=on_hand))
     if on_hand:
         _write_down(db, variant_id, on_hand, Reason.COUNTED, by=by, now=now)
 
