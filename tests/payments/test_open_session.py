@@ -12,6 +12,7 @@ from sqlalchemy import update
 from shop.kit.db import Sessions
 from shop.payments.conversations import expire, open_session, settle
 from shop.payments.errors import PaymentMisconfigured, PaymentRefused, PaymentUnknown
+from shop.payments.gateway import CheckoutSession
 from shop.payments.models import PaymentAttempt
 from shop.payments.till import Till
 from shop.sandbox.stand_in.server import StandInServer
@@ -124,11 +125,11 @@ def test_what_stripe_refuses_because_it_has_it_is_found(
 ) -> None:
     """The session was made, its answer was lost, and the same key now means something else."""
     variant_id = shelf.add("moss", on_hand=2)
-    other = opened(sessions, till, variant_id, cart="another-cart")
     attempt = placed(sessions, till, variant_id)
     stand_in.control("faults", kind="reset", path=CREATE, when="after", times=3)
     with pytest.raises(PaymentUnknown):
         open_session(till, attempt.id)
+    other = opened(sessions, till, variant_id, cart="another-cart")
     request_changed(sessions, attempt, locale="en")
     url = open_session(till, attempt.id)
     found = read(sessions, attempt.id)
@@ -149,6 +150,27 @@ def test_a_session_that_was_made_before_the_attempt_is_not_looked_at(
     request_changed(sessions, attempt, locale="en")
     assert open_session(till, attempt.id) is None
     assert read(sessions, attempt.id).status == "expired"
+
+
+def test_a_page_that_was_made_while_it_was_looked_for_is_not_given_up(
+    shelf: Shelf,
+    sessions: Sessions,
+    till: Till,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another one, who asked at the same time, has its address: it can be paid."""
+    variant_id = shelf.add()
+    attempt = placed(sessions, till, variant_id)
+    request_changed(sessions, attempt, line_items=[])
+
+    def made_meanwhile(_at: object) -> list[CheckoutSession]:
+        change(sessions, attempt.id, status="open", session_id="cs_1", url="its address")
+        return []
+
+    monkeypatch.setattr(till.gateway, "sessions_since", made_meanwhile)
+    assert open_session(till, attempt.id) == "its address"
+    assert stand(sessions, variant_id) == ([("pending", "open")], 1, 1)
+    assert read(sessions, attempt.id).last_error is None
 
 
 def test_while_nobody_can_say_whether_it_was_made_it_stays(

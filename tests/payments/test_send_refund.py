@@ -160,6 +160,26 @@ def test_what_stripe_refuses_is_ours_again_and_flagged(
     assert sent(stand_in) == [25000]
 
 
+def test_what_is_refused_because_it_was_made_before_is_no_failure(
+    bought: PaymentAttempt, sessions: Sessions, till: Till, stand_in: StandInServer
+) -> None:
+    """Stripe has forgotten the key earlier than it says, and nothing is left to give back."""
+    refund_id = ask(sessions, till, bought, 28100)
+    stand_in.control("faults", kind="cut", path=REFUNDS, when="after", times=3)
+    with pytest.raises(PaymentUnknown):
+        send_refund(till, refund_id)
+    stand_in.control("clock", advance=25 * 3600)
+    send_refund(till, refund_id)
+    assert the_refund(sessions)[0] == "succeeded"
+    assert order(sessions) == ("refunded", None)
+    assert timeline(sessions) == [
+        *BOUGHT,
+        ("refunded", "shop", ""),
+        ("money_back", "owner", "28100"),
+    ]
+    assert sent(stand_in) == [28100]
+
+
 def test_while_nobody_says_whether_it_was_made_before_it_is_not_called_refused(
     bought: PaymentAttempt,
     sessions: Sessions,
