@@ -18,6 +18,7 @@ from shop.reports.verify import verify
 from shop.sandbox.stand_in.server import StandInServer
 from shop.stock.models import StockLevel
 from tests.discounts.tools import new_discount
+from tests.races import without
 from tests.support import ANNA, Buyer, Shelf, fields_of, on_both_databases
 
 CHANGED = (
@@ -53,6 +54,23 @@ def uses(sessions: Sessions) -> tuple[int, int]:
         return db.scalars(select(Discount.uses)).one(), len(redemptions)
 
 
+def order_together(
+    new_buyer: Callable[[], Buyer], variant_id: int, monkeypatch: pytest.MonkeyPatch
+) -> tuple[list[Buyer], list[httpx2.Response]]:
+    """Let two press the button, and place nothing before both of their forms were checked."""
+    buyers = [new_buyer(), new_buyer()]
+    forms = [ready(buyer, variant_id, f"b{n}@example.se") for n, buyer in enumerate(buyers)]
+    both, place = Barrier(2), pages._place_and_pay
+
+    def together(*given: object) -> object:
+        both.wait(60)
+        return place(*given)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pages, "_place_and_pay", together)
+        return buyers, rush(buyers, forms)
+
+
 @on_both_databases
 def test_one_has_the_price_and_the_other_a_clear_page(
     new_buyer: Callable[[], Buyer],
@@ -64,18 +82,7 @@ def test_one_has_the_price_and_the_other_a_clear_page(
     with sessions.begin() as db:
         add_discount(db, new_discount(kind="amount", value=5000, most_uses=1))
     moss = shelf.add("moss", on_hand=5)
-    buyers = [new_buyer(), new_buyer()]
-    forms = [ready(buyer, moss, f"b{n}@example.se") for n, buyer in enumerate(buyers)]
-    both = Barrier(2)
-    place = pages._place_and_pay
-
-    def together(*given: object) -> object:
-        both.wait(60)  # the forms were checked, and nothing is placed yet
-        return place(*given)  # type: ignore[arg-type]
-
-    with monkeypatch.context() as patch:
-        patch.setattr(pages, "_place_and_pay", together)
-        answers = rush(buyers, forms)
+    buyers, answers = order_together(new_buyer, moss, monkeypatch)
 
     assert sorted(answer.status_code for answer in answers) == [303, 409]
     loser = answers.index(next(answer for answer in answers if answer.status_code == 409))
@@ -99,3 +106,22 @@ def test_one_has_the_price_and_the_other_a_clear_page(
     assert uses(sessions) == (1, 1)
     with sessions.begin() as db:
         assert [f.invariant.rule for f in verify(db) if not f.holds] == []
+
+
+@on_both_databases
+def test_without_the_guard_both_have_it(
+    new_buyer: Callable[[], Buyer],
+    shelf: Shelf,
+    sessions: Sessions,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The control."""
+    with sessions.begin() as db:
+        add_discount(db, new_discount(kind="amount", value=5000, most_uses=1))
+    without.turn(monkeypatch)
+    without.uses_left(monkeypatch)
+    without.look_at_uses(monkeypatch)
+    without.drop_the_count_of_uses(sessions)
+    _, answers = order_together(new_buyer, shelf.add("moss", on_hand=5), monkeypatch)
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert uses(sessions) == (2, 2)
