@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from shop.config import Config
+from shop.discounts.actions import add_discount
 from shop.kit.db import Sessions
 from shop.kit.ids import Signer
 from shop.orders.models import Order
@@ -13,6 +14,7 @@ from shop.orders.queries import order_token
 from shop.payments.models import PaymentAttempt
 from shop.sandbox.stand_in.server import StandInServer
 from shop.stock.models import StockLevel
+from tests.discounts.tools import new_discount
 from tests.support import ANNA, Buyer, Shelf, fields_of
 
 SESSION = "/v1/checkout/sessions/[^/]*"
@@ -82,6 +84,20 @@ def test_the_form_comes_back_as_it_was_filled_in(
     plain = buyer.get("/checkout")
     assert plain.headers["cache-control"] != "no-store"
     assert fields_of(plain.text, "checkout")["name"] == ""
+
+
+def test_the_chosen_delivery_and_the_code_come_back_too(
+    buyer: Buyer, shelf: Shelf, sessions: Sessions, config: Config
+) -> None:
+    with sessions.begin() as db:
+        add_discount(db, new_discount(kind="amount", value=5000))
+    buyer.add(shelf.add())
+    chosen = {"delivery": "tracked_parcel", "code": "JUL25", "shown_discount": "5000"}
+    assert buyer.place(**chosen).status_code == 303
+    back = fields_of(buyer.get(f"/checkout?order={token_of(config)}").text, "checkout")
+    assert {name: back[name] for name in chosen} == chosen
+    with sessions.begin() as db:
+        assert db.scalars(select(Order.total_amount)).one() == 24500 - 5000 + 7900
 
 
 @pytest.mark.parametrize("prefix", ["", "/en"])
