@@ -176,7 +176,7 @@ def _refunds(
 
 
 def _near(chance: Random, amount: int) -> int:
-    return max(1, amount + chance.randint(-2, 2))
+    return max(1, amount + chance.choice((-1, 0, 0, 1)))
 
 
 def _within_a_payment(goods: Sequence[Goods]) -> tuple[Goods, ...]:

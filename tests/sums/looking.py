@@ -48,7 +48,9 @@ def look_at_the_order(page: str, order: Order, basket: Basket) -> None:
 
 
 def look_in_the_books(order: Order, basket: Basket) -> None:
-    """The discount is shared out fairly, and each line has the VAT in what is left of it."""
+    """The discount is shared out as fairly as whole öre allow, and each line has the VAT in what is
+    left of it.
+    """
     assert basket.bill == Bill(
         tuple((line.quantity, line.total.amount) for line in order.lines),
         order.subtotal_amount,
@@ -58,12 +60,15 @@ def look_in_the_books(order: Order, basket: Basket) -> None:
     )
     gross = [line.amount for line in basket.goods]
     assert sum(line.discount_amount for line in order.lines) == basket.discount
-    for line, all_of_it, its_part in zip(
-        order.lines, gross, fair(basket.discount, gross), strict=True
-    ):
+    parts = fair(basket.discount, gross)
+    for line, all_of_it, part in zip(order.lines, gross, parts, strict=True):
         assert 0 <= line.discount_amount <= all_of_it
-        assert abs(its_part - line.discount_amount) < 1
+        assert abs(part - line.discount_amount) < 1
         assert line.vat_amount == vat_in(all_of_it - line.discount_amount, basket.rate_bp)
+    both = list(zip(order.lines, parts, strict=True))
+    up = [part % 1 for line, part in both if line.discount_amount > part]
+    down = [part % 1 for line, part in both if line.discount_amount < part]
+    assert min(up, default=1) >= max(down, default=0)
     assert order.shipping_vat_amount == vat_in(basket.shipping, basket.rate_bp)
     of_goods = sum(line.vat_amount for line in order.lines)
     assert order.vat_amount == of_goods + order.shipping_vat_amount
