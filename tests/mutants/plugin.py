@@ -40,6 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.basetemp = place / f"mutants-{os.getpid()}"
     if os.environ.get("MUTANT_UNDER_TEST") in WITHOUT_A_MUTANT:
         config.option.maxfail = 0  # one test that fails is left out, and all others are run
+    if mutant := _mutant():
+        config.args = _likeliest(config.args, *mutant)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -75,31 +77,33 @@ def _mutant() -> tuple[str, str] | None:
     return (name.split(".")[1], function) if mark else None
 
 
+def _likeliest(tests: list[str], room: str, function: str) -> list[str]:
+    """Return as many of *tests* as patience allows, first what may find the mutant soonest."""
+    file = FOUND / function
+    found = file.read_text().splitlines() if file.exists() else []
+
+    def place(test: str) -> tuple[int, bool, float]:
+        before = found.index(test) if test in found else len(found)
+        return before, f"tests/{room}/" not in test, _durations.get(test, 0)
+
+    chosen, spent = [], 0.0
+    for test in sorted(tests, key=place):
+        spent += _durations.get(test, 0)
+        if chosen and spent > PATIENCE:
+            break
+        chosen.append(test)
+    return chosen
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     unfit = set(UNFIT.read_text().splitlines()) if UNFIT.exists() else set()
     items[:] = [item for item in items if item.nodeid not in unfit]
-    mutant = _mutant()
-    if mutant is None:
-        if os.environ.get("MUTANT_UNDER_TEST") == "" and not config.option.collectonly:
-            del items[1:]  # all have passed when it was asked what they walk through
-        return
-    room, function = mutant
-    file = FOUND / function
-    found = file.read_text().splitlines() if file.exists() else []
-
-    def place(item: pytest.Item) -> tuple[int, bool, float]:
-        before = found.index(item.nodeid) if item.nodeid in found else len(found)
-        return before, f"tests/{room}/" not in item.nodeid, _durations.get(item.nodeid, 0)
-
-    items.sort(key=place)
-    spent = 0.0
-    for number, item in enumerate(items):
-        spent += _durations.get(item.nodeid, 0)
-        if number and spent > PATIENCE:
-            config.hook.pytest_deselected(items=items[number:])
-            del items[number:]
-            break
+    if _mutant() is not None:
+        order = {test: number for number, test in enumerate(config.args)}
+        items.sort(key=lambda item: order.get(item.nodeid, len(order)))
+    elif os.environ.get("MUTANT_UNDER_TEST") == "" and not config.option.collectonly:
+        del items[1:]  # all have passed when it was asked what they walk through
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
