@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,11 +86,20 @@ def prove(name: str, passed: Path, processes: str, seconds: float) -> bool:
     for row in done:
         counted.update(row.counted)
     also = "".join(f", {number} {what}" for what, number in counted.items())
-    print(
-        f"{name}: {'proven' if proven else 'NOT PROVEN'}, {len(done)} tests{also} have passed in "
-        f"{spent:.1f} minutes of one process; {minutes:.1f} minutes just now"
-    )
+    figure = f"{len(done)} tests{also} have passed in {spent:.1f} minutes of one process"
+    print(f"{name}: {'proven' if proven else 'NOT PROVEN'}, {figure}; {minutes:.1f} just now")
+    if proven:
+        write_figure(name, f"{figure}, {datetime.now(UTC).date()}")
     return proven
+
+
+def write_figure(name: str, figure: str, page: Path = ROOT / "docs/proof.md") -> None:
+    """Put what was seen into the row of its part."""
+    row = f"| `make prove PART={name}` |"
+    lines = page.read_text().splitlines(keepends=True)
+    page.write_text(
+        "".join(f"{row} {figure} |\n" if line.startswith(row) else line for line in lines)
+    )
 
 
 def fingerprint() -> str:

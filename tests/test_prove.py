@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,11 @@ def test_quick():
 """
 
 
+FIGURES = """| `make prove PART=races` | none |
+| `make prove PART=mail` | none |
+"""
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """Return a project with two long proofs and a quick test, in git, but for what it writes."""
@@ -48,6 +54,8 @@ def project(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "tests/prove.py", tmp_path / "tests/prove.py")
     (tmp_path / "tests/mail/test_mail.py").write_text(TESTS)
     (tmp_path / "pyproject.toml").write_text(PYPROJECT)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/proof.md").write_text(FIGURES)
     (tmp_path / ".gitignore").write_text("ran\nvar/\n__pycache__/\n.pytest_cache/\n")
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     return tmp_path
@@ -71,7 +79,11 @@ def prove(project: Path, doubt: str, *arguments: str) -> tuple[int, list[str], s
 def test_what_has_passed_is_not_run_again_until_something_changes(project: Path) -> None:
     failed = (1, ["doubtful", "good"], line("NOT PROVEN", 1))
     assert prove(project, "fail") == failed
+    assert (project / "docs/proof.md").read_text() == FIGURES
     assert prove(project, "none") == (0, ["doubtful"], line("proven", 2))
+    written = re.sub(r"\d+\.\d", "…", (project / "docs/proof.md").read_text())
+    seen = f"2 tests, 12 kills have passed in … minutes of one process, {datetime.now(UTC).date()}"
+    assert written == FIGURES.replace("mail` | none", f"mail` | {seen}")
     assert prove(project, "none") == (0, [], line("proven", 2))
     assert prove(project, "none", "--again")[:2] == (0, ["doubtful", "good"])
     (project / "tests/mail/new.py").write_text("new = True\n")
@@ -89,8 +101,7 @@ def test_what_was_skipped_is_not_proven(project: Path) -> None:
 def line(said: str, passed: int) -> str:
     kills = ", 12 kills" if passed else ""
     return (
-        f"mail: {said}, {passed} tests{kills} have passed in … minutes of one process; "
-        "… minutes just now"
+        f"mail: {said}, {passed} tests{kills} have passed in … minutes of one process; … just now"
     )
 
 
