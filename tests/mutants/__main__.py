@@ -30,7 +30,10 @@ TESTS = {
     "payments": [
         "tests/payments",
         "tests/orders",
+        "tests/checkout/test_held_words.py",
+        "tests/checkout/test_holds.py",
         "tests/discounts/test_late.py",
+        "tests/owner/test_home.py",
         "tests/mail/test_refund_mails.py",
         "--deselect=tests/payments/test_event_storm.py",  # long, and told by many short ones
     ],
