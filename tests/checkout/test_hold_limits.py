@@ -136,7 +136,6 @@ def test_a_hold_that_should_have_ended_is_free_in_two_minutes(moss: int, db: Ses
     assert many.value.until == NOON + timedelta(hours=1, minutes=3)
 
 
-@on_both_databases
 @pytest.mark.parametrize("status", Status)
 def test_only_what_can_still_be_paid_counts(status: Status, moss: int, db: Session) -> None:
     fill(db, moss, 3)

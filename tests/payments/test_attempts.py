@@ -363,7 +363,6 @@ def test_a_payment_closes_the_orders_other_page(attempt: PaymentAttempt, db: Ses
 # --- what does not fit ----------------------------------------------------------------------------
 
 
-@on_both_databases
 @pytest.mark.parametrize("since", ["creating", "open", "processing", "expired", "failed"])
 @pytest.mark.parametrize(
     ("changes", "name"),
@@ -435,7 +434,6 @@ def test_a_method_that_settles_later_is_waited_for(
     assert (order(db), shelf_of(db)) == (("pending", None, None), (3, 2))
 
 
-@on_both_databases
 @pytest.mark.parametrize("status", Status)
 @pytest.mark.parametrize(
     ("news", "end"),

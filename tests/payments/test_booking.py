@@ -45,7 +45,6 @@ def entries(db: Session) -> list[tuple[str, str, int]]:
     return [(row.transaction_id, row.kind, row.amount) for row in rows]
 
 
-@on_both_databases
 @pytest.mark.parametrize(
     ("category", "kind"),
     [

@@ -120,7 +120,6 @@ def test_it_is_written_down_in_full_before_stripe_is_asked(
 RANKS = {"requested": 0, "pending": 1, "succeeded": 2, "failed": 3, "canceled": 3}
 
 
-@on_both_databases
 @pytest.mark.parametrize("before", RefundStatus)
 @pytest.mark.parametrize("told", ["pending", "requires_action", "succeeded", "failed", "canceled"])
 def test_it_only_ever_moves_on(
