@@ -77,7 +77,7 @@ def test_it_is_due_twenty_hours_after_the_last(
 
 @pytest.mark.parametrize(("later", "due"), [(-1, False), (0, True), (1, True)])
 @pytest.mark.parametrize("path", [CREATE, "/v1/refunds", "/v1/disputes", "/v1/balance"])
-def test_when_a_part_of_it_failed_it_is_due_again_in_an_hour(
+def test_when_a_part_of_it_failed_it_is_due_again_in_an_hour(  # noqa: PLR0917 - fixtures
     path: str,
     later: int,
     due: bool,
@@ -85,12 +85,14 @@ def test_when_a_part_of_it_failed_it_is_due_again_in_an_hour(
     sessions: Sessions,
     clock: FixedClock,
     stand_in: StandInServer,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     name = {CREATE: "sessions"}.get(path, path.removeprefix("/v1/"))
     stand_in.control("faults", kind="500", path=path, times=3)
     done = compare_everything(till)
     parts = dict.fromkeys(["sessions", "refunds", "disputes", "balance"], NOTHING)
     assert done == parts | {name: Outcome(failed=1)}
+    assert caplog.records[-1].getMessage().startswith(f"{name} wait: Request req_")
     assert "nightly" not in cursors(sessions)
     assert cursors(sessions)["nightly_tried"] == clock()
     clock.advance(hours=1, seconds=later)
