@@ -55,7 +55,16 @@ from shop.sandbox.stand_in.server import StandInServer
 from shop.stock.actions import count
 from shop.stock.errors import OutOfStock
 from shop.stock.models import StockLevel
-from tests.machine.mortal import OUTSIDE, POINTS, Fuse, Killed, MortalGateway, MortalSessions, die
+from tests.machine.mortal import (
+    AFTER_CALL,
+    OUTSIDE,
+    POINTS,
+    Fuse,
+    Killed,
+    MortalGateway,
+    MortalSessions,
+    die,
+)
 from tests.machine.schedules import NAMES, Step
 from tests.payments.tools import event, signature
 from tests.support import ANNA, DECLINED_CARD, GOOD_CARD, NOON, FixedClock
@@ -500,8 +509,11 @@ class Play:
         )
 
     def kill(self, number: int) -> None:
-        """Let the shop die soon: where, and how soon, is the number's."""
-        self.fuse.lay(POINTS[number % 4], 1 + number // 4 % 5, die)
+        """Let the shop die soon: where, and how soon, is the number's; most often, when Stripe
+        has done what it was asked for.
+        """
+        points = (*POINTS, AFTER_CALL)
+        self.fuse.lay(points[number % 5], 1 + number // 5 % 4, die)
 
     def meanwhile(self, number: int) -> None:
         """Let something else happen soon in the midst of what happens then."""

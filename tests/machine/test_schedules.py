@@ -57,6 +57,6 @@ def test_what_finds_something_is_made_short_and_can_be_pasted() -> None:
         return ["paid by the dead"] if "pay" in names.partition("kill")[2].split() else []
 
     with pytest.raises(AssertionError) as caught:
-        play_one(8, outcome)  # of 24 steps
-    words = "['paid by the dead']\n[('place', 0), ('kill', 0), ('pay', 0)]\n(SCHEDULE=8)"
+        play_one(13, outcome)  # of 24 steps
+    words = "['paid by the dead']\n[('place', 0), ('kill', 0), ('pay', 0)]\n(SCHEDULE=13)"
     assert words in str(caught.value)
