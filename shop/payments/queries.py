@@ -178,7 +178,7 @@ def unprocessed_events(db: Session) -> Sequence[ProviderEvent]:
     return db.scalars(
         select(ProviderEvent)
         .where(ProviderEvent.processed_at.is_(None), ProviderEvent.tries < 20)  # noqa: PLR2004
-        .order_by(ProviderEvent.received_at)
+        .order_by(ProviderEvent.tries, ProviderEvent.received_at)
         .limit(100)
     ).all()
 
