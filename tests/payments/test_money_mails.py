@@ -154,6 +154,10 @@ def test_the_last_day_is_stockholms_and_none_is_not_named(
     assert "https://dashboard.stripe.com/disputes/du_2\n" in mail.text
 
 
-def test_nobody_is_told_of_a_dispute_about_no_order(sessions: Sessions) -> None:
+def test_nobody_is_told_of_a_dispute_about_no_order(
+    bought: PaymentAttempt, sessions: Sessions
+) -> None:
+    """Least of all about somebody else's."""
+    assert bought.order_id == 1
     with pytest.raises(AssertionError):
         written(sessions, "dispute_notice", dispute(sessions, None))

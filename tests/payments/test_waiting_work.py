@@ -214,11 +214,11 @@ def test_which_attempt_is_meant(first: PaymentAttempt, db: Session) -> None:
         change(db, first, status=status)
         alive = status in {Status.CREATING, Status.OPEN, Status.PROCESSING}
         assert (live_attempt(db, first.order_id) is found) is alive
+        assert live_attempt(db, first.order_id + 1) is None
         assert (paid_attempt(db, first.order_id) is found) is (status == Status.PAID)
         method = "swish" if status == Status.PAID else ""
         assert payment_method_of(db, first.order_id) == method
     change(db, first, status="paid")
-    assert live_attempt(db, 2) is None
     assert paid_attempt(db, 2) is None
     assert payment_method_of(db, 2) == ""
 
