@@ -35,6 +35,8 @@ TESTS = {
         "tests/discounts/test_late.py",
         "tests/owner/test_home.py",
         "tests/mail/test_refund_mails.py",
+        "tests/checkout/test_hold_limits.py",
+        "tests/checkout/test_written_order.py",
         "--deselect=tests/payments/test_event_storm.py",  # long, and told by many short ones
     ],
 }
