@@ -17,13 +17,14 @@ import pytest
 from hypothesis import Phase, settings
 
 from shop.kit.migrations import migrate
-from shop.sandbox.stand_in.spec import DOCUMENT, Spec
+from shop.sandbox.stand_in.guard import the_guard
 
 FOUND = Path("found-by")  # per function, the tests that found its mutants; the latest first
 LOG = Path("found-by.log")  # each mutant that was found, and the test that did
 UNFIT = Path("left-out")  # tests that fail here without any mutant; they prove nothing
 PATIENCE = float(os.environ.get("MUTANTS_SECONDS", "30"))  # of tests, until a mutant has survived
 
+BEFORE_IT_BEGINS = {"sessions": 0.05, "stand_in": 0.2, "shop": 1.0}
 WITHOUT_A_MUTANT = {"stats", ""}
 
 _made: list[Path] = []  # the migrated, empty database, once it is there
@@ -55,10 +56,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     template.unlink(missing_ok=True)
     migrate(f"sqlite:///{template}")
     _made.append(template)
-    Spec(json.loads(DOCUMENT.read_text()))
+    the_guard()
     known = Path("mutmut-stats.json")
-    if known.exists():
-        _durations.update(json.loads(known.read_text())["duration_by_test"])
+    measured = json.loads(known.read_text())["duration_by_test"] if known.exists() else {}
+    for item in session.items:  # mutmut has not measured what a test needs before it begins
+        needs = getattr(item, "fixturenames", ())
+        serving = sum(seconds for name, seconds in BEFORE_IT_BEGINS.items() if name in needs)
+        _durations[item.nodeid] = measured.get(item.nodeid, 0) + serving
     gc.freeze()  # pytest collects garbage at each end; what was read here is none
 
 
@@ -86,7 +90,8 @@ def _likeliest(tests: list[str], room: str, function: str) -> list[str]:
         before = found.index(test) if test in found else len(found)
         return before, f"tests/{room}/" not in test, _durations.get(test, 0)
 
-    chosen, spent = [], 0.0
+    chosen: list[str] = []
+    spent = 0.0
     for test in sorted(tests, key=place):
         spent += _durations.get(test, 0)
         if chosen and spent > PATIENCE:
