@@ -79,16 +79,22 @@ def run(module: str, *, again: bool) -> None:
         copy_src_dir()
         copy_also_copy_files()
         create_mutants(1)
-    wanted = [
-        name
-        for name, outcome in outcomes(module).items()
-        if outcome == "not checked" or (again and outcome not in FOUND)
-    ]
-    if not wanted:
+    test(to_be_tested(module, {"survived", "no tests"} if again else set()))
+    # other tests, or other settings, are reason for mutmut to forget what it knew
+    test(to_be_tested(module, set()))
+
+
+def to_be_tested(module: str, too: set[str]) -> list[str]:
+    found = outcomes(module)
+    return [name for name, outcome in found.items() if outcome in {"not checked", *too}]
+
+
+def test(names: list[str]) -> None:
+    if not names:
         return
     mutmut = Path(sys.executable).with_name("mutmut")
     with LOG.open("w") as log:
-        command = [str(mutmut), "run", "--max-children", "1", *wanted]
+        command = [str(mutmut), "run", "--max-children", "1", *names]
         if subprocess.run(command, stdout=log, stderr=log, check=False).returncode:
             sys.exit(f"mutmut could not run; {LOG.absolute()} says why")
 
