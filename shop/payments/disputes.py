@@ -37,7 +37,7 @@ def apply_dispute(
     before = dispute.status if dispute is not None else ""
     is_news = dispute is None or (dispute.order_id is None and order is not None)
     if dispute is None:
-        dispute = _write_down(db, found, now)
+        dispute = _write_down(db, found)
     if order is not None:
         dispute.order_id = order.id
     if found.status not in OPEN or not before or before in OPEN:
@@ -63,7 +63,7 @@ def open_disputes(db: Session) -> Sequence[Dispute]:
     ).all()
 
 
-def _write_down(db: Session, found: StripeDispute, now: datetime) -> Dispute:
+def _write_down(db: Session, found: StripeDispute) -> Dispute:
     dispute = Dispute(
         stripe_id=found.id,
         payment_intent_id=found.payment_intent_id,
@@ -73,7 +73,6 @@ def _write_down(db: Session, found: StripeDispute, now: datetime) -> Dispute:
         currency=found.currency,
         respond_by=found.respond_by,
         opened_at=found.opened_at,
-        checked_at=now,
     )
     db.add(dispute)
     return dispute

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from shop.kit.db import Sessions
@@ -223,6 +223,31 @@ def test_the_order_is_held_until_the_last_of_two_has_ended(
     hear(db, bought, id="du_2", status="won")
     assert order(db)[1] is False
     assert len(notices(db)) == 2
+
+
+def test_a_dispute_of_one_order_holds_no_other(bought: PaymentAttempt, db: Session) -> None:
+    hear(db, bought)
+    first = db.scalars(select(Order)).one()
+    values = {c.key: getattr(first, c.key) for c in Order.__table__.columns}
+    own = {"id": 2, "number": 1002, "cart_id": "another", "disputed": False}
+    db.execute(insert(Order).values(values | own))
+    payment = {c.key: getattr(bought, c.key) for c in PaymentAttempt.__table__.columns}
+    theirs = {"id": "b", "order_id": 2, "payment_intent_id": "pi_2"}
+    db.execute(insert(PaymentAttempt).values(payment | theirs))
+    hear(db, db.get_one(PaymentAttempt, "b"), id="du_2", payment_intent_id="pi_2", status="won")
+    held = select(Order.disputed).order_by(Order.id)
+    assert db.scalars(held).all() == [True, False]
+
+
+def test_what_another_has_written_meanwhile_is_read_anew(
+    bought: PaymentAttempt, db: Session
+) -> None:
+    """It was lost since this transaction looked at it the first time."""
+    dispute = hear(db, bought)
+    lost = update(Dispute).values(status="lost").execution_options(synchronize_session=False)
+    db.execute(lost)
+    assert dispute.status == "needs_response"
+    assert hear(db, bought).status == "lost"
 
 
 @pytest.mark.parametrize(
