@@ -20,6 +20,7 @@ from shop.payments.refunds import (
     apply_refunds,
     follow_money,
     given_back,
+    locked_order,
     record_refund_trouble,
     refund_by_itself,
     refuse_refund,
@@ -150,6 +151,29 @@ def test_it_only_ever_moves_on(
     else:
         assert (entries(db), mails(db)) == ([], [])
     assert order(db) == ("paid", "refund_failed" if fails else None)
+
+
+def test_what_another_has_written_meanwhile_is_read_anew(
+    bought: PaymentAttempt, db: Session
+) -> None:
+    """The refund has failed, and the order was sent, since this transaction read them first."""
+    refund, found = ask(db, bought), db.get_one(Order, bought.order_id, populate_existing=True)
+    change(db, Refund, status="failed")
+    change(db, Order, status="shipped")
+    assert (refund.status, found.status) == ("requested", "paid")
+    hear(db, bought, at_stripe("succeeded", token=refund.token))
+    assert (refund.status, found.status) == ("failed", "shipped")
+    change(db, Order, status="delivered")
+    assert locked_order(db, bought.order_id).status == "delivered"
+
+
+def test_a_refusal_does_not_trust_what_was_read_before(bought: PaymentAttempt, db: Session) -> None:
+    refund = ask(db, bought)
+    change(db, Refund, status="succeeded")
+    assert refund.status == "requested"
+    refuse_refund(db, refund.id, "never", now=LATER)
+    db.flush()
+    assert (refund.status, refund.last_error, entries(db)) == ("succeeded", None, [])
 
 
 def test_it_is_known_by_stripes_id_when_its_token_is_not_told(
