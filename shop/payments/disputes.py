@@ -64,14 +64,12 @@ def open_disputes(db: Session) -> Sequence[Dispute]:
 
 
 def _write_down(db: Session, found: StripeDispute) -> Dispute:
+    """Write down what stays the same of a dispute."""
     dispute = Dispute(
         stripe_id=found.id,
         payment_intent_id=found.payment_intent_id,
-        status=found.status,
         reason=found.reason,
-        amount=found.amount,
         currency=found.currency,
-        respond_by=found.respond_by,
         opened_at=found.opened_at,
     )
     db.add(dispute)
