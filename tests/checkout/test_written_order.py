@@ -266,6 +266,9 @@ def test_a_pending_order_of_which_no_attempt_is_known_is_in_nobodys_way(
     for name, at in [("zz", NOON - MINUTE), ("aa", NOON), ("bb", NOON)]:
         row = facts | {"id": name, "created_at": at, "status": Status.EXPIRED}
         db.execute(insert(PaymentAttempt).values(row))
+    latest = latest_attempt(db, attempt.order_id)
+    assert latest is not None
+    assert latest.id == max(attempt.id, "bb")  # of those that are as young, not the older one
     change(db, PaymentAttempt, created_at=NOON)
     latest = latest_attempt(db, attempt.order_id)
     assert latest is not None
