@@ -28,12 +28,16 @@ def bought(shelf: Shelf, sessions: Sessions, till: Till, stand_in: StandInServer
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+def asked(till: Till, monkeypatch: pytest.MonkeyPatch) -> Asked:
     """Let nobody be asked; return what would have been."""
     questions: Asked = []
 
     def asking(name: str) -> Callable[[Till, str], None]:
-        return lambda _till, what: questions.append((name, what))
+        def ask(at: Till, what: str) -> None:
+            assert at is till
+            questions.append((name, what))
+
+        return ask
 
     for name in ("settle", "ask_about_refunds", "ask_about_disputes"):
         monkeypatch.setattr(inbox, name, asking(name))
@@ -113,6 +117,14 @@ def test_of_a_dispute_the_bank_is_asked_by_its_payment_whoevers_it_is(
     process(till, "evt_1")
     assert asked == [("ask_about_disputes", "pi_of_nobody")]
     assert the_event(sessions).error is None
+
+
+def test_a_dispute_that_names_no_payment_is_asked_about_as_that(
+    sessions: Sessions, till: Till, asked: Asked
+) -> None:
+    keep(sessions, "charge.dispute.created", {"id": "du_1", "payment_intent": None})
+    process(till, "evt_1")
+    assert asked == [("ask_about_disputes", "")]
 
 
 @pytest.mark.parametrize(
