@@ -270,9 +270,10 @@ def test_everything_is_each_line_the_postage_and_the_order_is_refunded(
 
 
 def test_postage_that_was_free_is_no_part(order: Order, db: Session) -> None:
-    change(db, Order, shipping_amount=0, total_amount=SUBTOTAL)
-    db.refresh(order)
-    assert everything_left(db, order, restock=True).postage is False
+    for amount, is_part in ((0, False), (1, True)):
+        change(db, Order, shipping_amount=amount, total_amount=SUBTOTAL + amount)
+        db.refresh(order)
+        assert everything_left(db, order, restock=True).postage is is_part
 
 
 @pytest.mark.parametrize(

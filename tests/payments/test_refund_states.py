@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from shop.discounts.actions import add_discount
@@ -373,6 +373,23 @@ def test_late_money_is_refunded_when_all_of_it_has_gone(
     late = db.get_one(PaymentAttempt, attempt.id, populate_existing=True)
     hear(db, late, at_stripe("succeeded", amount))
     assert status_of(db, attempt) == status
+
+
+def test_late_money_of_another_payment_is_another_matter(
+    attempt: PaymentAttempt, db: Session
+) -> None:
+    """Of two that came too late the one has gone back, and the other is asked for."""
+    change(db, PaymentAttempt, status="late")
+    late = db.get_one(PaymentAttempt, attempt.id, populate_existing=True)
+    values = {c.key: getattr(late, c.key) for c in PaymentAttempt.__table__.columns}
+    db.execute(insert(PaymentAttempt).values(values | {"id": "beside"}))
+    beside = db.get_one(PaymentAttempt, "beside")
+    refund_by_itself(db, beside, "paid_twice", now=NOON)
+    hear(db, late, at_stripe("succeeded", WHOLE))
+    assert (status_of(db, late), status_of(db, beside)) == ("refunded", "late")
+    change(db, PaymentAttempt, status="refunded")
+    hear(db, late, at_stripe("failed", WHOLE))
+    assert (status_of(db, late), status_of(db, beside)) == ("late", "refunded")
 
 
 # --- money that does not fit ----------------------------------------------------------------------
