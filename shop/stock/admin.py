@@ -66,7 +66,7 @@ def save_count(request: Request, data: FormData) -> Response:
     except PromisedAlready as error:
         return show_list(request, _refused(variant_id, data, _promised(error)), status=409)
     if not written:
-        sentence = _came_between(seen, level.on_hand if level else 0)
+        sentence = _came_between(seen, level.on_hand) if level else _not_counted()
         return show_list(request, _refused(variant_id, data, sentence), status=409)
     return RedirectResponse(f"/admin/stock?note=counted#variant-{variant_id}", status_code=303)
 
@@ -111,6 +111,10 @@ def _came_between(seen: int, now_there: int) -> str:
     if now_there < seen:
         return _("Some were sold while you counted. Look again, and save what there is now.")
     return _("The number was changed in the meantime. Look again, and save what there is now.")
+
+
+def _not_counted() -> str:
+    return _("It is made to order now, so there is nothing to count.")
 
 
 def _promised(error: PromisedAlready) -> str:

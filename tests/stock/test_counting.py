@@ -111,7 +111,12 @@ def test_what_is_wrong_with_a_count_is_said(
 
 def test_what_is_made_to_order_has_nothing_to_count(owner: Buyer, shelf: Shelf) -> None:
     drake = shelf.add("drake", kind="made_to_order", lead_time_days=7)
-    assert owner.post(f"/admin/stock/{drake}", seen="1", counted="2").status_code == 409
+    refused = owner.post(f"/admin/stock/{drake}", seen="1", counted="2")
+    assert refused.status_code == 409
+    assert (
+        '<p class="notice problem" role="alert">'
+        "It is made to order now, so there is nothing to count.</p>"
+    ) in refused.text
     page = owner.get(f"/admin/stock/{drake}")
     assert page.status_code == 200
     assert "Nothing has been counted or sold yet." in page.text
