@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio.to_thread
@@ -85,11 +85,10 @@ def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001 - Starlette's shape
-        keeping_up = asyncio.create_task(keep_up(live))
-        yield
-        keeping_up.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeping_up  # a read that is under way gives its connection back first
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(keep_up, live)
+            yield
+            beside.cancel_scope.cancel()  # a read under way gives its connection back first
         till.sessions.engine.dispose()
         reads.engine.dispose()
 
