@@ -1,5 +1,6 @@
 """What many tests need: a shop with something in it, and a buyer who knows the way."""
 
+import asyncio
 import re
 import socket
 import threading
@@ -132,22 +133,45 @@ def free_socket(port: int = 0) -> socket.socket:
     return listening
 
 
+class _Server(uvicorn.Server):
+    """Ends when it is told to, where uvicorn looks every tenth of a second and waits another."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        await super().startup(sockets)
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self._end.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await asyncio.sleep(0)  # in which idle connections are closed
+        await self._wait_tasks_to_complete()
+        await self.lifespan.shutdown()
+
+    def end(self) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+
+
 @contextmanager
 def serving(app: Any, listening: socket.socket) -> Iterator[None]:
     """Serve *app* over real HTTP, on a thread, for the length of the block."""
-    config = uvicorn.Config(app, log_level="error", lifespan="on", timeout_graceful_shutdown=10)
-    server = uvicorn.Server(config)
+    server = _Server(uvicorn.Config(app, log_level="error", lifespan="on"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     deadline = time.monotonic() + 60
     while not server.started:
         assert thread.is_alive(), "the server did not start"
         assert time.monotonic() < deadline, "the server is too slow to start"
-        time.sleep(0.005)
+        time.sleep(0.002)
     try:
         yield
     finally:
-        server.should_exit = True
+        server.end()
         thread.join(10)
 
 
