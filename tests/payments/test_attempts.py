@@ -514,3 +514,29 @@ def test_late_money_has_its_code_again_or_goes_back(
         assert last[:3] == (
             ("paid_late", "stripe", "code_used") if gone else ("paid", "stripe", "")
         )
+
+
+# --- somebody else's ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "news",
+    [
+        {},
+        {"payment_status": "unpaid"},
+        {"status": "expired", "payment_status": "unpaid"},
+        {"amount_total": 1},
+    ],
+    ids=["paid", "on its way", "expired", "does not fit"],
+)
+def test_what_is_said_of_one_payment_moves_no_other(
+    news: dict[str, Any], attempt: PaymentAttempt, sessions: Sessions, till: Till
+) -> None:
+    other = placed(sessions, till, 1, 1, cart="another")
+    before = {column.key: getattr(other, column.key) for column in PaymentAttempt.__table__.columns}
+    with sessions.begin() as db:
+        tell(db, attempt, **news)
+    with sessions.begin() as db:
+        assert now_is(db, attempt).checked_at == LATER
+        after = now_is(db, other)
+        assert {key: getattr(after, key) for key in before} == before
