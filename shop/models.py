@@ -1,7 +1,9 @@
 """Every room's tables: Alembic and the tests start here."""
 
 from shop.catalogue import models as catalogue
+from shop.commissions import models as commissions
 from shop.discounts import models as discounts
+from shop.kit import public_version
 from shop.kit.db import Base
 from shop.mail import models as mail
 from shop.orders import models as orders
@@ -16,12 +18,14 @@ from shop.withdrawals import models as withdrawals
 __all__ = [
     "Base",
     "catalogue",
+    "commissions",
     "discounts",
     "mail",
     "orders",
     "owner",
     "payments",
     "preferences",
+    "public_version",
     "shipping",
     "stock",
     "tax",

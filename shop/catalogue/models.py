@@ -3,7 +3,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shop.kit.db import Base, one_of, reference
@@ -30,6 +30,7 @@ class Product(Base):
         CheckConstraint("thickness_mm > 0", name="thickness_positive"),
         CheckConstraint("lead_time_days >= 0", name="lead_time_not_negative"),
         CheckConstraint("edition_size > 0", name="edition_positive"),
+        CheckConstraint("height_mm > 0", name="height_positive"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -38,8 +39,11 @@ class Product(Base):
     status: Mapped[str] = mapped_column(default=Status.DRAFT)
     weight_g: Mapped[int]
     thickness_mm: Mapped[int]
+    height_mm: Mapped[int | None]  # to be found by size; what is read stands in the texts
     lead_time_days: Mapped[int | None]
     edition_size: Mapped[int | None]
+    # the buyer may have a few words put on it
+    takes_personal_text: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime]
     published_at: Mapped[datetime | None] = mapped_column(index=True)
 

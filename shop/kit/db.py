@@ -7,7 +7,7 @@ own terms and lose updates silently; ``isolation_level=None`` leaves them to us.
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -189,11 +189,23 @@ def changed(db: Session, statement: Executable, values: Mapping[str, object] | N
     return result.rowcount
 
 
+LAST = "the statement that ends this transaction, if any"
+
+
+def changes_what_buyers_read(db: Session, statement: Executable) -> None:
+    """Have *statement* executed once, as the last one of the transaction."""
+    db.info[LAST] = statement
+
+
 class Sessions:
-    """Where transactions begin: ``with sessions.begin() as db:`` commits at the end, or undoes."""
+    """Where transactions begin: ``with sessions.begin() as db:`` commits at the end, or undoes.
+
+    *forget* is called after a commit that changed what buyers read.
+    """
 
     def __init__(self, engine: Engine, *, one_at_a_time: bool) -> None:
         self.engine = engine
+        self.forget: Callable[[], None] = lambda: None
         self._maker = sessionmaker(engine, expire_on_commit=False)
         self._turn: AbstractContextManager[Any] = (
             threading.Lock() if one_at_a_time else nullcontext()
@@ -206,8 +218,13 @@ class Sessions:
             try:
                 with self._maker.begin() as db:
                     yield db
+                    last = db.info.get(LAST)
+                    if last is not None:
+                        db.execute(last)
             finally:
                 _open.count -= 1
+        if last is not None:
+            self.forget()
 
 
 def write_sessions(url: str) -> Sessions:

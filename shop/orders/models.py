@@ -78,9 +78,13 @@ class Order(Base):
     city: Mapped[str]
     country: Mapped[str]
     phone: Mapped[str] = mapped_column(default="")
+    # who pays, where it goes to somebody else; "" where the two are one
+    buyer_name: Mapped[str] = mapped_column(default="", server_default=text("''"))
+    gift_note: Mapped[str] = mapped_column(default="", server_default=text("''"))
 
     shipping_method: Mapped[str]
     dispatch_by: Mapped[date]
+    arrives_by: Mapped[date | None]  # as it was promised; None: fetched, or before it was written
 
     currency: Mapped[str]
     subtotal_amount: Mapped[int]
@@ -139,6 +143,7 @@ class OrderLine(Base):
     from_stock: Mapped[bool]  # made to order takes nothing from the shelf
     name: Mapped[str]
     sku: Mapped[str]
+    personal_text: Mapped[str] = mapped_column(default="", server_default=text("''"))
     photo_hash: Mapped[str | None]
     currency: Mapped[str]
     price_amount: Mapped[int]

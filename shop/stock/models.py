@@ -1,7 +1,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.kit.db import Base, one_of, reference
@@ -50,3 +50,17 @@ class StockMovement(Base):
     order_id: Mapped[int | None] = reference("orders.id")
     by: Mapped[str]
     at: Mapped[datetime]
+
+
+class StockAlert(Base):
+    """Somebody who waits for a sold-out variant: gets one mail, and is then forgotten."""
+
+    __tablename__ = "stock_alerts"
+    __table_args__ = (UniqueConstraint("variant_id", "email"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    variant_id: Mapped[int] = reference("variants.id")
+    email: Mapped[str]
+    locale: Mapped[str]
+    asked_at: Mapped[datetime]
+    told_at: Mapped[datetime | None]
