@@ -61,11 +61,20 @@ def delivery_options(
     db: Session, country: str, parcel: Parcel, today: date
 ) -> list[DeliveryOption]:
     """Return how *parcel* can be sent to *country*, cheapest first; empty if it cannot."""
-    zone = next((zone for zone in zones(db) if country in zone.country_codes), None)
-    if zone is None:
-        return []
+    zone = zone_of(db, country)
+    return [] if zone is None else options_in(zone, rates_in_force(db, zone.id, today), parcel)
+
+
+def zone_of(db: Session, country: str) -> ShippingZone | None:
+    return next((zone for zone in zones(db) if country in zone.country_codes), None)
+
+
+def options_in(
+    zone: ShippingZone, rates: Sequence[ShippingRate], parcel: Parcel
+) -> list[DeliveryOption]:
+    """Return how *parcel* can be sent within *zone* at the *rates* in force, cheapest first."""
     fitting: dict[str, ShippingRate] = {}
-    for rate in rates_in_force(db, zone.id, today):
+    for rate in rates:
         if parcel.weight_g <= rate.max_g and parcel.thickness_mm <= rate.max_mm:
             fitting.setdefault(rate.method, rate)  # the lightest tier that holds it
     free = zone.free_from_amount is not None and parcel.subtotal_amount >= zone.free_from_amount
