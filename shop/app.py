@@ -21,16 +21,20 @@ from shop.checkout import pages as checkout_pages
 from shop.config import Config, read_config
 from shop.discounts import admin as discounts_admin
 from shop.kit.clock import Clock, system_clock
+from shop.kit.compression import best_encoding
 from shop.kit.cookies import get_cookie
-from shop.kit.db import is_sqlite, read_sessions, write_sessions
+from shop.kit.db import Sessions, is_sqlite, read_sessions, write_sessions
 from shop.kit.edge import Edge, exception_handlers
 from shop.kit.headers import SecurityHeaders
 from shop.kit.ids import Signer
 from shop.kit.logs import configure_logs
 from shop.kit.media import MediaFolder
+from shop.kit.page_cache import PageCache
+from shop.kit.public_version import public_version
+from shop.kit.request_log import RequestLog
 from shop.kit.routing import Direct, Pools, ShopRoute
 from shop.kit.static import FOLDER as STATIC_FOLDER
-from shop.kit.static import StaticFiles
+from shop.kit.static import StaticFile, StaticFiles
 from shop.kit.templating import make_environment, page
 from shop.mail import admin as mail_admin
 from shop.orders import admin as orders_admin
@@ -86,19 +90,20 @@ def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001 - Starlette's shape
         async with anyio.create_task_group() as beside:
-            beside.start_soon(keep_up, live)
+            beside.start_soon(keep_up, live, reads, till.sessions)
             yield
             beside.cancel_scope.cancel()  # a read under way gives its connection back first
         till.sessions.engine.dispose()
         reads.engine.dispose()
 
+    all_routes = routes()
     app = Starlette(
-        routes=routes(),
+        routes=all_routes,
         lifespan=lifespan,
         exception_handlers=exception_handlers(error_page),
     )
     app.router.redirect_slashes = False  # the edge does it, by our own address
-    return Edge(
+    edge = Edge(
         app=app,
         base_url=config.base_url,
         languages=lambda: live.current.languages,
@@ -107,6 +112,11 @@ def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
         error_page=error_page,
         state=state,
     )
+    if not config.page_cache:
+        return RequestLog(edge)
+    pages = PageCache(edge, config.base_url, all_routes, lambda: live.current.languages, clock)
+    till.sessions.forget = pages.forget
+    return RequestLog(pages)
 
 
 def routes() -> list[ShopRoute]:
@@ -137,20 +147,34 @@ def routes() -> list[ShopRoute]:
 
 def from_environment() -> ASGIApp:
     """Return the application for a server that starts it by name."""
+    import gc
     import os
 
     configure_logs()
-    return create_app(read_config(os.environ))
+    app = create_app(read_config(os.environ))
+    gc.freeze()  # what is there now stays: no collection needs to look at it again
+    return app
 
 
-async def keep_up(live: LivePreferences) -> None:
+async def keep_up(live: LivePreferences, reads: Sessions, sessions: Sessions) -> None:
     """Notice within a second what another process has changed."""
+
+    def look() -> int:
+        live.refresh()
+        with reads.begin() as db:
+            return public_version(db)
+
+    seen = 0
     while True:
         await asyncio.sleep(1)
         try:
-            await anyio.to_thread.run_sync(live.refresh)
+            version = await anyio.to_thread.run_sync(look)
         except SQLAlchemyError:
             log.exception("the preferences could not be read; the last ones stay in force")
+            continue
+        if version != seen:
+            seen = version
+            sessions.forget()
 
 
 def surroundings(request: Request) -> dict[str, Any]:
@@ -187,13 +211,19 @@ def error_page(request: Request, status: int) -> Response:
 
 
 async def static_file(request: Request) -> Response:
-    file = request.state.static.get(request.path_params["name"])
+    file: StaticFile | None = request.state.static.get(request.path_params["name"])
     if file is None:
         return PlainTextResponse("No such file.\n", status_code=404)
+    headers = {
+        "Cache-Control": FOR_EVER,
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Vary": "Accept-Encoding",
+    }
+    encoding = best_encoding(request.headers.get("accept-encoding", ""))
+    if encoding in file.smaller:
+        headers["Content-Encoding"] = encoding
     return Response(
-        file.body,
-        media_type=file.media_type,
-        headers={"Cache-Control": FOR_EVER, "Cross-Origin-Resource-Policy": "cross-origin"},
+        file.smaller.get(encoding, file.body), headers=headers, media_type=file.media_type
     )
 
 
@@ -201,6 +231,8 @@ async def media_file(request: Request) -> Response:
     path = request.state.media.path(request.path_params["name"])
     if path is None:
         return PlainTextResponse("No such picture.\n", status_code=404)
+    if "if-none-match" in request.headers:  # the name is the content's: it has not changed
+        return Response(status_code=304, headers={"Cache-Control": FOR_EVER})
     return FileResponse(
         path,
         media_type=f"image/{path.suffix.removeprefix('.')}",

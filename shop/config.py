@@ -37,6 +37,7 @@ class Config:
     smtp_url: str
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
     worker: bool
+    page_cache: bool = True  # off to measure what a page costs
 
     @property
     def demo(self) -> bool:
@@ -105,6 +106,7 @@ def read_config(environ: Mapping[str, str]) -> Config:
         smtp_url=value("SHOP_SMTP_URL"),
         trusted_proxies=_networks(value("SHOP_TRUSTED_PROXIES"), problems),
         worker=value("SHOP_WORKER", "on") != "off",
+        page_cache=value("SHOP_PAGE_CACHE", "on") != "off",
     )
     problems += _problems(config)
     if media.startswith("s3:"):

@@ -125,6 +125,7 @@ def config(db_url: str, tmp_path: Path, stand_in: StandInServer) -> Config:
         smtp_url="",
         trusted_proxies=(),
         worker=False,
+        page_cache=False,  # what a test changes by itself is seen at once
     )
 
 

@@ -180,8 +180,8 @@ def _dispatch(request: Request, found: Product, today: date) -> date:
 
 
 routes = [
-    Get("/", home, access=PUBLIC),
-    Get("/products", product_list, access=PUBLIC),
-    Get("/products/{slug}", product, access=PUBLIC),
-    Get("/collections/{slug}", collection, access=PUBLIC),
+    Get("/", home, access=PUBLIC, kept=()),
+    Get("/products", product_list, access=PUBLIC, kept=("page",)),
+    Get("/products/{slug}", product, access=PUBLIC, kept=()),
+    Get("/collections/{slug}", collection, access=PUBLIC, kept=("page",)),
 ]

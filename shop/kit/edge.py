@@ -1,14 +1,12 @@
-"""The outermost layer: which shop is meant, in which language, and one log line per request.
+"""The shop's edge: which shop is meant, in which language, and what every answer carries.
 
-It wraps the whole application, so that its headers, its id and its error page are on every
-answer, whatever went wrong inside.
+It wraps the whole application, so that its headers and its error page are on every answer,
+whatever went wrong inside.
 """
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,18 +18,16 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shop.kit import i18n
+from shop.kit.compression import best_encoding, compressed
 from shop.kit.headers import SecurityHeaders
-from shop.kit.ids import random_token
 from shop.kit.routing import Busy
 
 log = logging.getLogger("shop.requests")
-GONE = 499  # in the log alone
 LAST_WORDS = (
     "Något gick fel hos oss, och det är antecknat. Har du betalat är betalningen inte borta.\n"
     "Something went wrong on our side, and is noted. If you have paid, your payment is not lost.\n"
     "%s\n"
 )
-PROBES = ("/healthz", "/readyz", "/metrics")  # asked every few seconds: logged when they fail
 ErrorPage = Callable[[Request, int], Response]
 
 
@@ -49,31 +45,22 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id, began = random_token()[:10], time.perf_counter()
-        scope.setdefault("state", {}).update(self.state, request_id=request_id, locale="en")
-        status = 500
+        scope["state"].update(self.state, locale="en")
+        accepted = Headers(scope=scope).get("accept-encoding", "")
+        send = compressed(send, best_encoding(accepted))
 
         async def answer(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                self.headers.add(headers, scope.get("route"))
+                self.headers.add(MutableHeaders(scope=message), scope.get("route"))
             await send(message)
 
         try:
             await self._answer(scope, receive, answer)
         except ClientDisconnect:
-            status = GONE  # the sender hung up while sending: no fault of ours, nobody to answer
+            pass  # the sender hung up while sending: no fault of ours, nobody to answer
         except Exception:
             # The page has been sent by the handler below; this is the trace for the log.
-            log.exception("%s failed", request_id)
-        finally:
-            took = (time.perf_counter() - began) * 1000
-            route = getattr(scope.get("route"), "path", "-")
-            level = logging.DEBUG if route in PROBES and status == HTTPStatus.OK else logging.INFO
-            log.log(level, "%s %s %s %d %.1fms", request_id, scope["method"], route, status, took)
+            log.exception("%s failed", scope["state"]["request_id"])
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         turned = self._other_address(scope)

@@ -9,7 +9,7 @@ that a slow Stripe never slows the shelf.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -29,6 +29,7 @@ Read = Callable[[Request], Response]
 Write = Callable[[Request, FormData], Response]
 Raw = Callable[[Request, bytes], Response]
 PoolName = Literal["db", "stripe", "files"]
+Made = TypeVar("Made")
 
 
 class Access(StrEnum):
@@ -63,7 +64,7 @@ class Pools:
         self._limiters = {name: anyio.CapacityLimiter(size) for name, size in sizes.items()}
         self._threads = anyio.CapacityLimiter(sum(sizes.values()))
 
-    async def run(self, name: str, work: Callable[[], Response]) -> Response:
+    async def run(self, name: str, work: Callable[[], Made]) -> Made:
         limiter, place = self._limiters[name], object()
         try:
             with anyio.fail_after(WAIT_FOR_A_PLACE):
@@ -78,6 +79,8 @@ class Pools:
 
 class ShopRoute(Route):
     """A route that says who may use it, what it takes in, and whether it speaks languages."""
+
+    kept: tuple[str, ...] | None = None
 
     def __init__(
         self,
@@ -111,16 +114,28 @@ class ShopRoute(Route):
 
 
 def Get(  # noqa: N802 - reads as a declaration beside Post
-    path: str, handler: Read, *, access: Access, pool: PoolName = "db", localized: bool = True
+    path: str,
+    handler: Read,
+    *,
+    access: Access,
+    pool: PoolName = "db",
+    localized: bool = True,
+    kept: tuple[str, ...] | None = None,
 ) -> ShopRoute:
+    """Declare a page. *kept* are the query parameters that it reads, where it may be kept for
+    everybody (``shop/kit/page_cache.py``); None where it is each visitor's own.
+    """
+
     async def endpoint(request: Request) -> Response:
         return await _run(request, pool, access, lambda: handler(request))
 
     endpoint.__name__ = handler.__name__
     localized = localized and access is PUBLIC
-    return ShopRoute(
+    route = ShopRoute(
         path, endpoint, methods=["GET"], access=access, localized=localized, body_limit=0
     )
+    route.kept = kept
+    return route
 
 
 def Post(  # noqa: N802 - a declaration

@@ -4,7 +4,10 @@ import hashlib
 import mimetypes
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+
+from shop.kit.compression import MADE_ONCE, WORTH_IT
 
 mimetypes.add_type("font/woff2", ".woff2")
 mimetypes.add_type("text/javascript", ".js")
@@ -16,6 +19,13 @@ REFERENCE = re.compile(rb"""url\((["']?)/static/([^"')]+)\1\)""")
 class StaticFile:
     body: bytes
     media_type: str
+
+    @cached_property
+    def smaller(self) -> dict[str, bytes]:
+        """The body in each encoding, made once; empty for what is small or has no air in it."""
+        if not self.media_type.startswith(("text/", "image/svg")) or len(self.body) < WORTH_IT:
+            return {}
+        return {encoding: make(self.body) for encoding, make in MADE_ONCE.items()}
 
 
 @dataclass

@@ -57,7 +57,7 @@ def favicon(request: Request) -> Response:
 
 
 routes = [
-    Get("/pages/{slug}", show, access=PUBLIC),
+    Get("/pages/{slug}", show, access=PUBLIC, kept=()),
     Get("/robots.txt", robots, access=PUBLIC, localized=False),
     Get("/favicon.ico", favicon, access=PUBLIC, localized=False),
 ]
