@@ -41,18 +41,26 @@ def availability(
     levels = stock_levels(db, [variant_id for variant_id, _ in variants])
     hold = own_hold or {}
     return {
-        variant_id: _availability(product, levels.get(variant_id), hold.get(variant_id, 0))
+        variant_id: availability_of(
+            product.kind,
+            product.status,
+            on_hand=levels[variant_id].on_hand if variant_id in levels else 0,
+            reserved=levels[variant_id].reserved if variant_id in levels else 0,
+            own=hold.get(variant_id, 0),
+        )
         for variant_id, product in variants
     }
 
 
-def _availability(product: Product, level: StockLevel | None, own: int) -> Availability:
-    withdrawn = product.status != Status.PUBLISHED
-    if product.kind == Kind.MADE_TO_ORDER:
+def availability_of(
+    kind: str, status: str, *, on_hand: int, reserved: int, own: int
+) -> Availability:
+    """Return what a buyer who holds *own* pieces can have of a variant with these figures."""
+    withdrawn = status != Status.PUBLISHED
+    if kind == Kind.MADE_TO_ORDER:
         buyable = 0 if withdrawn else MADE_TO_ORDER_AT_MOST
         return Availability(buyable, 0, made_to_order=True, withdrawn=withdrawn)
-    on_hand, available = (level.on_hand, level.available) if level else (0, 0)
-    buyable = 0 if withdrawn else available + own
+    buyable = 0 if withdrawn else on_hand - reserved + own
     return Availability(buyable, on_hand, made_to_order=False, withdrawn=withdrawn)
 
 
