@@ -15,8 +15,8 @@ from shop.catalogue.queries import (
     collection_by_slug,
     collections,
     product_by_slug,
-    published,
 )
+from shop.catalogue.shelf import PER_PAGE, listed_cards, newest_cards
 from shop.kit.clock import local_day
 from shop.kit.cookies import get_cookie
 from shop.kit.forms import whole_number
@@ -92,14 +92,15 @@ def own_hold(request: Request, db: Session) -> Mapping[int, int]:
 
 def home(request: Request) -> Response:
     with request.state.reads.begin() as db:
-        newest = on_shelf(request, db, published(db).products[: NEWEST_ON_HOME + 1])
+        hold = own_hold(request, db)
+        new = newest_cards(db, request.state.locale, NEWEST_ON_HOME + 1, hold)
         text = page_text(db, "home", request.state.locale)
-        featured = next((item for item in newest if item.availability.buyable), None)
+        featured = next((card for card in new if card.buyable), None)
         return page(
             request,
             "catalogue/home.html",
             featured=featured,
-            items=[item for item in newest if item is not featured][:NEWEST_ON_HOME],
+            cards=[card for card in new if card is not featured][:NEWEST_ON_HOME],
             collections=collections(db),
             text=text,
             story=_story(request, db, text) if text else "",
@@ -134,12 +135,14 @@ def collection(request: Request) -> Response:
 
 def _list(request: Request, db: Session, chosen: Collection | None) -> Response:
     number = whole_number(request.query_params.get("page", "1"), least=1, most=10_000) or 1
-    shown = published(db, number, chosen.id if chosen else None)
+    inside = chosen.id if chosen else None
+    found = listed_cards(db, request.state.locale, number, inside, own_hold(request, db))
     return page(
         request,
         "catalogue/list.html",
-        items=on_shelf(request, db, shown.products),
-        shown=shown,
+        cards=found[:PER_PAGE],
+        number=number,
+        more=len(found) > PER_PAGE,
         chosen=chosen,
         collections=collections(db),
     )

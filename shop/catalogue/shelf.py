@@ -1,0 +1,253 @@
+"""What stands on the shelf: a card for each product, read by one statement.
+
+The lists are what buyers open most, so they are read as rows, not as objects, and a page costs
+the same whether the shop has ten products or ten thousand: each order has an index that it walks,
+and nothing is counted.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Integer,
+    ScalarSelect,
+    Select,
+    bindparam,
+    column,
+    exists,
+    func,
+    or_,
+    select,
+    table,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+
+from shop.catalogue.models import (
+    CollectionProduct,
+    Kind,
+    Photo,
+    PhotoText,
+    Product,
+    ProductText,
+    Status,
+    Variant,
+)
+
+# The stock room lies above this one: its table is named here, not imported.
+STOCK = table(
+    "stock_levels",
+    column("variant_id", Integer),
+    column("on_hand", Integer),
+    column("reserved", Integer),
+)
+
+
+FEW = 10  # so many are counted out to buyers, as in the stock room
+
+
+Places = Select[int, Any]  # ids, and by what they are ordered
+
+
+class Card(NamedTuple):
+    """A published product as it stands on the shelf, and what can be had of it."""
+
+    product_id: int
+    slug: str
+    kind: str
+    edition_size: int | None
+    locale: str  # of the name
+    name: str
+    price_amount: int  # the lowest
+    highest_amount: int
+    on_hand: int
+    free: int  # pieces that this buyer can still order, where pieces are counted
+    photo_hash: str | None
+    alt: str | None
+    second_hash: str | None  # shown to who points at it: a photo in scale, if there is one
+
+    @property
+    def withdrawn(self) -> bool:
+        return False  # what is not published has no card
+
+    @property
+    def made_to_order(self) -> bool:
+        return self.kind == Kind.MADE_TO_ORDER
+
+    @property
+    def buyable(self) -> int:
+        """How many this buyer can order; what is made to order can always be had."""
+        return 1 if self.made_to_order else self.free
+
+    @property
+    def sold_out(self) -> bool:
+        return self.on_hand == 0 and not self.made_to_order
+
+    @property
+    def few(self) -> bool:
+        return self.free <= FEW
+
+    @property
+    def held(self) -> bool:
+        """Nothing to be had right now, but it is not sold: somebody is paying."""
+        return self.buyable == 0 and self.on_hand > 0
+
+    @property
+    def several_prices(self) -> bool:
+        return self.price_amount != self.highest_amount
+
+
+def newest_cards(db: Session, locale: str, most: int, own_hold: Mapping[int, int]) -> list[Card]:
+    values = {"locale": locale, "most": most, "skipped": 0}
+    return read_cards(db, _newest_cards(), values, own_hold)
+
+
+@cache
+def _newest_cards() -> Select[Any]:
+    return cards(newest())
+
+
+PER_PAGE = 24
+
+
+def listed_cards(
+    db: Session, locale: str, page: int, collection_id: int | None, own_hold: Mapping[int, int]
+) -> list[Card]:
+    """Return one page of the list, and one card more if there is another page."""
+    values = {"locale": locale, "most": PER_PAGE + 1, "skipped": PER_PAGE * (page - 1)}
+    if collection_id is None:
+        return read_cards(db, _newest_cards(), values, own_hold)
+    return read_cards(db, _newest_of(), values | {"collection": collection_id}, own_hold)
+
+
+@cache
+def _newest_of() -> Select[Any]:
+    inside = exists().where(
+        CollectionProduct.collection_id == bindparam("collection"),
+        CollectionProduct.product_id == Product.id,
+    )
+    return cards(newest().where(inside))
+
+
+# --- how cards are read ---------------------------------------------------------------------------
+
+
+def read_cards(
+    db: Session, statement: Select[Any], values: Mapping[str, Any], own_hold: Mapping[int, int]
+) -> list[Card]:
+    """Return the cards of *statement*. *own_hold* is what this buyer's own unpaid order holds, by
+    variant: their own hold is never "sold" to them.
+    """
+    found = [Card._make(row) for row in db.execute(statement, values)]
+    if not own_hold:
+        return found
+    mine: dict[int, int] = {}
+    rows = db.execute(select(Variant.id, Variant.product_id).where(Variant.id.in_(own_hold)))
+    for variant_id, product_id in rows:
+        mine[product_id] = mine.get(product_id, 0) + own_hold[variant_id]
+    return [card._replace(free=card.free + mine.get(card.product_id, 0)) for card in found]
+
+
+def newest() -> Places:
+    """Return the ids of what is published, each with its place in the list."""
+    return (
+        select(Product.id.label("id"), Product.published_at.label("place"))
+        .where(Product.status == Status.PUBLISHED)
+        .order_by(Product.published_at.desc(), Product.id.desc())
+    )
+
+
+def in_stock() -> ColumnElement[bool]:
+    """Say that there is some of it: what somebody is paying for right now is not gone yet."""
+    lying = exists().where(
+        Variant.product_id == Product.id, STOCK.c.variant_id == Variant.id, STOCK.c.on_hand > 0
+    )
+    return or_(Product.kind == Kind.MADE_TO_ORDER, lying)
+
+
+def cards(places: Places, *, falling: bool = True) -> Select[Any]:
+    """Return the statement that reads the cards of one page of *places*, in their order.
+
+    Its values are ``locale``, ``most``, ``skipped`` and those that *places* asks for.
+    """
+    keys = places.limit(bindparam("most", type_=Integer)).offset(
+        bindparam("skipped", type_=Integer)
+    )
+    return _with_everything(keys.cte("places"), falling=falling)
+
+
+def _with_everything(keys: CTE, *, falling: bool) -> Select[Any]:
+    photo, free = aliased(Photo), STOCK.c.on_hand - STOCK.c.reserved
+    shown = (
+        Product.id,
+        Product.slug,
+        Product.kind,
+        Product.edition_size,
+        ProductText.locale,
+        ProductText.name,
+    )
+    pictures = (photo.hash, PhotoText.alt, _second_photo(photo.id))
+    order = (keys.c.place, keys.c.id)
+    return (
+        select(
+            *shown,
+            func.coalesce(func.min(Variant.price_amount), 0),
+            func.coalesce(func.max(Variant.price_amount), 0),
+            func.coalesce(func.sum(STOCK.c.on_hand), 0),
+            func.coalesce(func.sum(free), 0),
+            *pictures,
+        )
+        .select_from(keys)
+        .join(Product, Product.id == keys.c.id)
+        .join(
+            ProductText,
+            (ProductText.product_id == Product.id)
+            & (ProductText.locale == _language(ProductText, "product_id", Product.id)),
+        )
+        .join(Variant, Variant.product_id == Product.id)
+        .outerjoin(STOCK, STOCK.c.variant_id == Variant.id)
+        .outerjoin(photo, photo.id == _first_photo())
+        .outerjoin(
+            PhotoText,
+            (PhotoText.photo_id == photo.id)
+            & (PhotoText.locale == _language(PhotoText, "photo_id", photo.id)),
+        )
+        .group_by(*order, *shown, photo.id, photo.hash, PhotoText.alt)
+        .order_by(*(column.desc() if falling else column for column in order))
+    )
+
+
+def _language(
+    texts: type[ProductText | PhotoText], key: str, owner: InstrumentedAttribute[int]
+) -> ColumnElement[str]:
+    """Return the language in which something is told: the reader's, else the first there is."""
+    reader, first = aliased(texts), aliased(texts)
+    wanted = select(reader.locale).where(
+        getattr(reader, key) == owner, reader.locale == bindparam("locale")
+    )
+    there = select(func.min(first.locale)).where(getattr(first, key) == owner)
+    return func.coalesce(wanted.scalar_subquery(), there.scalar_subquery())
+
+
+def _first_photo() -> ScalarSelect[int]:
+    first = aliased(Photo)
+    return (
+        select(first.id)
+        .where(first.product_id == Product.id)
+        .order_by(first.position, first.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+def _second_photo(first_id: InstrumentedAttribute[int]) -> ScalarSelect[str]:
+    other = aliased(Photo)
+    return (
+        select(other.hash)
+        .where(other.product_id == Product.id, other.id != first_id)
+        .order_by(other.in_scale.desc(), other.position, other.id)
+        .limit(1)
+        .scalar_subquery()
+    )
