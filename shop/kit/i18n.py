@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
 from typing import cast
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_time
+from babel.dates import format_date, format_datetime, format_interval, format_time
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -110,6 +110,11 @@ def format_weekday(day: date) -> str:
     return format_day(day, "EEEE d MMMM")
 
 
+def format_days(first: date, last: date) -> str:
+    """Return the days from *first* to *last*, shortly: 26–30 Nov."""
+    return str(format_interval(first, last, "MMMd", locale=_written_locale()))
+
+
 def format_moment(at: datetime) -> str:
     """Return the local date and time: 23 nov. 2026 14:05."""
     return format_datetime(at, "d MMM y HH:mm", tzinfo=LOCAL, locale=_current.get())
@@ -133,3 +138,15 @@ def _written_locale() -> str:
 
 def country_name(code: str) -> str:
     return str(Locale.parse(_current.get()).territories.get(code, code))
+
+
+def country_choices(codes: Sequence[str], home: str) -> Sequence[tuple[str, str]]:
+    """Return the countries to choose from, with their names: *home* first, the others by name."""
+    return _country_choices(tuple(codes), home, _current.get())
+
+
+@lru_cache(64)
+def _country_choices(codes: tuple[str, ...], home: str, locale: str) -> Sequence[tuple[str, str]]:
+    names = Locale.parse(locale).territories
+    named = [(code, str(names.get(code, code))) for code in codes]
+    return sorted(named, key=lambda choice: (choice[0] != home, choice[1]))

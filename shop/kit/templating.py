@@ -34,11 +34,13 @@ def make_environment(*, html: bool, **shop_globals: Any) -> Environment:
     environment.filters.update(
         day=i18n.format_day,
         weekday=i18n.format_weekday,
+        days_until=i18n.format_days,
         moment=i18n.format_moment,
         clock=i18n.format_clock,
         country=i18n.country_name,
         markdown=lambda text: Markup(markdown(text)),  # noqa: S704 - sanitised there
     )
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     environment.globals.update(money=_money, **shop_globals)
     return environment
 
