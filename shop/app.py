@@ -36,6 +36,7 @@ from shop.kit.routing import Direct, Pools, ShopRoute
 from shop.kit.static import FOLDER as STATIC_FOLDER
 from shop.kit.static import StaticFile, StaticFiles
 from shop.kit.templating import make_environment, page
+from shop.listings import pages as listings_pages
 from shop.mail import admin as mail_admin
 from shop.orders import admin as orders_admin
 from shop.orders import pages as orders_pages
@@ -123,6 +124,7 @@ def routes() -> list[ShopRoute]:
     return [
         *catalogue_pages.routes,
         *catalogue_admin.routes,
+        *listings_pages.routes,
         *stock_admin.routes,
         *cart_pages.routes,
         *checkout_pages.routes,

@@ -30,7 +30,9 @@ def in_pieces(
 
     async def sent() -> AsyncIterator[str]:
         try:
-            while request.method != "HEAD" and (piece := await pools.run("db", next_one)) is not None:
+            while (
+                request.method != "HEAD" and (piece := await pools.run("db", next_one)) is not None
+            ):
                 yield piece
         finally:
             pieces.close()

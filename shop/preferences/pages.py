@@ -43,7 +43,8 @@ def robots(request: Request) -> Response:
     paths = ["/admin"]
     for locale in state.preferences.current.languages:
         paths += [state.preferences.urls.link(path, locale) for path in NOT_FOR_ROBOTS]
-    return _plain("".join(["User-agent: *\n", *(f"Disallow: {path}\n" for path in paths)]))
+    refused = "".join(f"Disallow: {path}\n" for path in paths)
+    return _plain(f"User-agent: *\n{refused}\nSitemap: {state.config.base_url}/sitemap.xml\n")
 
 
 def _plain(text: str) -> Response:

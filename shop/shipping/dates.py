@@ -14,6 +14,12 @@ def working_days_after(day: date, count: int) -> date:
     return day
 
 
+def working_days_until(today: date, day: date) -> int:
+    """Return how many working days there are after *today*, up to *day* and with it."""
+    days = (today + timedelta(days=n) for n in range(1, (day - today).days + 1))
+    return sum(one.weekday() <= FRIDAY for one in days)
+
+
 def dispatch_date(today: date, dispatch_days: int, lead_time_days: int) -> date:
     """Return when the order is sent at the latest.
 

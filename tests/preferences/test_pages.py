@@ -85,7 +85,8 @@ def test_robots_keep_out_of_the_demo(buyer: Buyer) -> None:
 
 
 def test_robots_may_read_the_shelf_of_a_real_shop(start_shop: Callable[..., Config]) -> None:
-    robots = httpx2.get(f"{start_shop(env='production').base_url}/robots.txt")
+    shop = start_shop(env="production")
+    robots = httpx2.get(f"{shop.base_url}/robots.txt")
     assert robots.text.splitlines() == [
         "User-agent: *",
         "Disallow: /admin",
@@ -95,6 +96,8 @@ def test_robots_may_read_the_shelf_of_a_real_shop(start_shop: Callable[..., Conf
         "Disallow: /en/cart",
         "Disallow: /en/checkout",
         "Disallow: /en/orders",
+        "",
+        f"Sitemap: {shop.base_url}/sitemap.xml",
     ]
 
 
