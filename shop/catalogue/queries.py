@@ -1,10 +1,8 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
-from sqlalchemy import Select, bindparam, exists, func, select
-from sqlalchemy.orm import Session, aliased, selectinload
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, selectinload
 
 from shop.catalogue.models import (
     Collection,
@@ -14,7 +12,6 @@ from shop.catalogue.models import (
     Status,
     Variant,
 )
-from shop.catalogue.shelf import Card, cards, in_stock, newest, read_cards
 
 PER_PAGE = 24
 
@@ -108,29 +105,6 @@ def collection_ids_of(db: Session, product_id: int) -> set[int]:
             )
         )
     )
-
-
-def living_siblings(
-    db: Session,
-    product_id: int,
-    locale: str,
-    limit: int,
-    own_hold: Mapping[int, int] | None = None,
-) -> list[Card]:
-    """Return what there is of the collections that a product is in, the newest first."""
-    values = {"of": product_id, "locale": locale, "most": limit, "skipped": 0}
-    return read_cards(db, _siblings(), values, own_hold or {})
-
-
-@cache
-def _siblings() -> Select[Any]:
-    mine, theirs = aliased(CollectionProduct), aliased(CollectionProduct)
-    related = exists().where(
-        mine.product_id == bindparam("of"),
-        theirs.collection_id == mine.collection_id,
-        theirs.product_id == Product.id,
-    )
-    return cards(newest().where(related, in_stock(), Product.id != bindparam("of")))
 
 
 # --- the owner's ----------------------------------------------------------------------------------

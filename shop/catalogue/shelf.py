@@ -131,6 +131,29 @@ def _newest_of() -> Select[Any]:
     return cards(newest().where(inside))
 
 
+def living_siblings(
+    db: Session,
+    product_id: int,
+    locale: str,
+    limit: int,
+    own_hold: Mapping[int, int] | None = None,
+) -> list[Card]:
+    """Return what there is of the collections that a product is in, the newest first."""
+    values = {"of": product_id, "locale": locale, "most": limit, "skipped": 0}
+    return read_cards(db, _siblings(), values, own_hold or {})
+
+
+@cache
+def _siblings() -> Select[Any]:
+    mine, theirs = aliased(CollectionProduct), aliased(CollectionProduct)
+    related = exists().where(
+        mine.product_id == bindparam("of"),
+        theirs.collection_id == mine.collection_id,
+        theirs.product_id == Product.id,
+    )
+    return cards(newest().where(related, in_stock(), Product.id != bindparam("of")))
+
+
 # --- how cards are read ---------------------------------------------------------------------------
 
 
