@@ -1,7 +1,6 @@
 """What buyers see of the shelf: home, lists, one product."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date
 
 from sqlalchemy.orm import Session
@@ -10,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shop.cart.cookie import COOKIE, read_cart
-from shop.catalogue.models import Collection, Product, Status, Variant
+from shop.catalogue.models import Collection
 from shop.catalogue.queries import (
     collection_by_slug,
     collections,
-    product_by_slug,
 )
-from shop.catalogue.shelf import PER_PAGE, listed_cards, newest_cards
+from shop.catalogue.shelf import PER_PAGE, listed_cards, living_siblings, newest_cards
+from shop.catalogue.showcase import ShownProduct, shown_product
 from shop.kit.clock import local_day
 from shop.kit.cookies import get_cookie
 from shop.kit.forms import whole_number
@@ -27,61 +26,14 @@ from shop.payments.holds import held_until
 from shop.preferences.models import PageText
 from shop.preferences.queries import page_text
 from shop.shipping.dates import dispatch_date
-from shop.shipping.queries import Parcel, postage_from
+from shop.shipping.queries import Parcel
 from shop.shipping.table import text_in_full
-from shop.stock.queries import Availability, availability
+from shop.shipping.ways import Ways, ways_to
+from shop.stock.forms import WaitForm
+from shop.stock.offers import Offer, offer_of
 
 NEWEST_ON_HOME = 8
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A variant, and what can be had of it."""
-
-    variant: Variant
-    availability: Availability
-
-    @property
-    def price_amount(self) -> int:
-        return self.variant.price_amount or 0
-
-
-@dataclass(frozen=True)
-class ShelfItem:
-    """A product on the shelf with what can be had of it."""
-
-    product: Product
-    choices: list[Choice]
-
-    @property
-    def availability(self) -> Availability:
-        """What can be had of all its variants together."""
-        each = [choice.availability for choice in self.choices]
-        return Availability(
-            buyable=sum(one.buyable for one in each),
-            on_hand=sum(one.on_hand for one in each),
-            made_to_order=each[0].made_to_order,
-            withdrawn=each[0].withdrawn,
-        )
-
-    @property
-    def price_amount(self) -> int:
-        """The lowest price: with several, the page says "from"."""
-        return min(choice.price_amount for choice in self.choices)
-
-    @property
-    def several_prices(self) -> bool:
-        return len({choice.price_amount for choice in self.choices}) > 1
-
-
-def on_shelf(request: Request, db: Session, products: Sequence[Product]) -> list[ShelfItem]:
-    can_be_had = availability(db, products, own_hold(request, db))
-    return [
-        ShelfItem(
-            product, [Choice(variant, can_be_had[variant.id]) for variant in product.variants]
-        )
-        for product in products
-    ]
+RELATED = 4
 
 
 def own_hold(request: Request, db: Session) -> Mapping[int, int]:
@@ -149,42 +101,58 @@ def _list(request: Request, db: Session, chosen: Collection | None) -> Response:
 
 
 def product(request: Request) -> Response:
-    with request.state.reads.begin() as db:
-        found = product_by_slug(db, request.path_params["slug"])
-        if found is None or found.status == Status.DRAFT:
+    state, now = request.state, request.state.till.now()
+    with state.reads.begin() as db:
+        found = shown_product(db, request.path_params["slug"])
+        if found is None:
             raise HTTPException(404)
-        now = request.state.till.now()
-        today = local_day(now)
-        item = on_shelf(request, db, [found])[0]
-        held = [choice.variant.id for choice in item.choices if choice.availability.held]
-        ends = held_until(db, held if item.availability.held else [], now=now)
-        parcel = Parcel(found.weight_g, found.thickness_mm, found.variants[0].price_amount or 0)
+        hold = own_hold(request, db)
+        offer = offer_of(db, found, hold)
+        held = [one.variant.id for one in offer.choices if one.availability.held]
+        ends = held_until(db, held if offer.availability.held else [], now=now)
+        dispatch = _dispatch(request, found, local_day(now))
         return page(
             request,
             "catalogue/product.html",
-            item=item,
-            held_until=min(ends.values(), default=None),
-            in_cart=_in_cart(request, found),
             product=found,
-            text=found.text(request.state.locale),
-            postage=postage_from(db, request.state.preferences.current.country, parcel, today),
-            dispatch=_dispatch(request, found, today),
+            text=found.text(state.locale),
+            item=offer,
+            held_until=min(ends.values(), default=None),
+            in_cart=_in_cart(request, offer),
+            waiting=WaitForm() if offer.awaited(found.kind) else None,
+            dispatch=dispatch,
+            sending=_sending(request, db, found, offer, dispatch),
+            related=living_siblings(db, found.id, state.locale, RELATED, hold),
         )
 
 
-def _in_cart(request: Request, found: Product) -> bool:
+def _in_cart(request: Request, offer: Offer) -> bool:
     cart = read_cart(get_cookie(request, COOKIE), request.state.signer)
-    return any(variant.id in cart.quantities for variant in found.variants)
+    return any(choice.variant.id in cart.quantities for choice in offer.choices)
 
 
-def _dispatch(request: Request, found: Product, today: date) -> date:
+def _dispatch(request: Request, found: ShownProduct, today: date) -> date:
     days = request.state.preferences.current.dispatch_days
     return dispatch_date(today, days, found.lead_time_days or 0)
+
+
+def _sending(
+    request: Request, db: Session, found: ShownProduct, offer: Offer, dispatch: date
+) -> Ways:
+    """Return how one piece gets to the country that the visitor has asked for."""
+    return ways_to(
+        db,
+        request.query_params.get("country", ""),
+        request.state.preferences.current.country,
+        Parcel(found.weight_g, found.thickness_mm, offer.price_amount),
+        sent=dispatch,
+        today=local_day(request.state.till.now()),
+    )
 
 
 routes = [
     Get("/", home, access=PUBLIC, kept=()),
     Get("/products", product_list, access=PUBLIC, kept=("page",)),
-    Get("/products/{slug}", product, access=PUBLIC, kept=()),
+    Get("/products/{slug}", product, access=PUBLIC, kept=("country",)),
     Get("/collections/{slug}", collection, access=PUBLIC, kept=("page",)),
 ]

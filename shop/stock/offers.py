@@ -32,11 +32,6 @@ class Choice:
     def price_amount(self) -> int:
         return self.variant.price_amount or 0
 
-    @property
-    def may_come_back(self) -> bool:
-        """Whether it is worth waiting for: it cannot be had now, and is not gone for good."""
-        return not self.availability.buyable and not self.availability.withdrawn
-
 
 @dataclass(frozen=True)
 class Numbers:
@@ -76,6 +71,16 @@ class Offer:
     @property
     def several_prices(self) -> bool:
         return len({choice.price_amount for choice in self.choices}) > 1
+
+    def awaited(self, kind: str) -> list[Choice]:
+        """Return what is worth waiting for: it cannot be had now, and is not gone for good."""
+        return [
+            choice
+            for choice in self.choices
+            if not choice.availability.buyable
+            and not choice.availability.withdrawn
+            and not (kind == Kind.UNIQUE and choice.availability.sold_out)
+        ]
 
 
 def offer_of(db: Session, product: ShownProduct, own_hold: Mapping[int, int]) -> Offer:
