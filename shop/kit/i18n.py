@@ -86,9 +86,13 @@ def lazy_gettext(message: str) -> str:
 
 def format_money(money: Money, locale: str | None = None) -> str:
     """Return the amount as written in *locale*; whole units without decimals: 245 kr."""
+    return _written_money(money, locale or _current.get())
+
+
+@lru_cache(maxsize=4096)  # a shop has few prices, and Babel takes its time with each
+def _written_money(money: Money, locale: str) -> str:
     digits = minor_digits(money.currency)
     whole = digits == 0 or money.amount % 10**digits == 0
-    locale = locale or _current.get()
     pattern = "#,##0 ¤" if locale.startswith("sv") else "¤ #,##0"
     return format_currency(
         money.decimal,
@@ -103,7 +107,12 @@ def format_day(day: date, style: str = "d MMMM") -> str:
     """Return *day* as written, without the year unless *style* asks: 23 november."""
     if isinstance(day, datetime):
         day = day.astimezone(LOCAL).date()
-    return format_date(day, style, locale=_current.get())
+    return _written_day(day, style, _current.get())
+
+
+@lru_cache(maxsize=1024)
+def _written_day(day: date, style: str, locale: str) -> str:
+    return format_date(day, style, locale=locale)
 
 
 def format_weekday(day: date) -> str:
