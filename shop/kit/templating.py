@@ -61,5 +61,5 @@ def page(request: Request, template: str, *, status: int = 200, **context: Any) 
     """Render *template* for *request*; what the page needs stands in the call."""
     surroundings: Callable[[Request], dict[str, Any]] = request.state.surroundings
     environment: Environment = request.state.templates
-    html = environment.get_template(template).render(**surroundings(request), **context)
+    html = environment.get_template(template).render({**surroundings(request), **context})
     return HTMLResponse(html, status_code=status)
