@@ -20,7 +20,7 @@ from shop.catalogue import pages as catalogue_pages
 from shop.checkout import pages as checkout_pages
 from shop.config import Config, read_config
 from shop.discounts import admin as discounts_admin
-from shop.kit.clock import Clock, system_clock
+from shop.kit.clock import Clock, local_day, system_clock
 from shop.kit.compression import best_encoding
 from shop.kit.cookies import get_cookie
 from shop.kit.db import Sessions, is_sqlite, read_sessions, write_sessions
@@ -37,6 +37,8 @@ from shop.kit.static import FOLDER as STATIC_FOLDER
 from shop.kit.static import StaticFile, StaticFiles
 from shop.kit.templating import make_environment, page
 from shop.listings import pages as listings_pages
+from shop.listings import structured_data as heads
+from shop.listings.storefront import Sending, Storefront
 from shop.mail import admin as mail_admin
 from shop.orders import admin as orders_admin
 from shop.orders import pages as orders_pages
@@ -82,7 +84,9 @@ def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
         "static": static,
         "media": MediaFolder(config.media),
         "signer": Signer(config.secret_keys),
-        "templates": make_environment(html=True, static_url=static.url),
+        "templates": make_environment(
+            html=True, static_url=static.url, heads=heads, Sending=Sending
+        ),
         "surroundings": surroundings,
         "pools": Pools(one_writer=is_sqlite(config.database_url)),
         "guard": owner_pages.guard,
@@ -166,17 +170,17 @@ async def keep_up(live: LivePreferences, reads: Sessions, sessions: Sessions) ->
         with reads.begin() as db:
             return public_version(db)
 
-    seen = 0
+    seen = None
     while True:
-        await asyncio.sleep(1)
         try:
             version = await anyio.to_thread.run_sync(look)
         except SQLAlchemyError:
             log.exception("the preferences could not be read; the last ones stay in force")
-            continue
-        if version != seen:
+        else:
+            if version != seen:
+                sessions.forget()
             seen = version
-            sessions.forget()
+        await asyncio.sleep(1)
 
 
 def surroundings(request: Request) -> dict[str, Any]:
@@ -200,6 +204,7 @@ def surroundings(request: Request) -> dict[str, Any]:
         "alternates": {
             language: urls.absolute(path, language) for language in live.current.languages
         },
+        "front": Storefront(live.current, urls, locale, local_day(state.till.now())),
         "language_name": language_name,
         "cart_count": read_cart(get_cookie(request, COOKIE), state.signer).count,
         "request_id": state.request_id,

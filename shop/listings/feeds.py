@@ -82,7 +82,7 @@ def _shipping(front: Storefront, sending: Sending, option: DeliveryOption) -> st
             element("g:service", method_name(option.method)),
             element("g:price", _price(front, option.amount)),
             element("g:min_handling_time", 0),
-            element("g:max_handling_time", sending.handling_days),
+            element("g:max_handling_time", front.days_until(sending.sent)),
             element("g:min_transit_time", option.days_least),
             element("g:max_transit_time", option.days_most),
         ],

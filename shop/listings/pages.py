@@ -1,7 +1,6 @@
 """What machines fetch: the sitemap, and the feeds of each language."""
 
 from collections.abc import Generator, Sequence
-from datetime import date
 from importlib.metadata import version
 
 from sqlalchemy.orm import Session
@@ -25,8 +24,9 @@ from shop.listings.queries import (
     page_slugs,
     products_after,
 )
-from shop.listings.storefront import Sending, Storefront, handling_days
+from shop.listings.storefront import Sending, Storefront
 from shop.preferences.texts import PAGES
+from shop.shipping.dates import dispatch_date
 from shop.shipping.models import ShippingRate, ShippingZone
 from shop.shipping.queries import Parcel, options_in, rates_in_force, zone_of
 from shop.stock.offers import Choice, ShownVariant
@@ -44,11 +44,11 @@ Rates = tuple[ShippingZone, Sequence[ShippingRate]] | None
 
 def google(request: Request) -> Response:
     """Tell the Google Merchant Center of everything on the shelf."""
-    front, today = _storefront(request), local_day(request.state.till.now())
+    front = _storefront(request)
 
     def pieces() -> Generator[str]:
         with request.state.reads.begin() as db:
-            rates = _rates(db, front.shop.country, today)
+            rates = _rates(db, front)
         yield feeds.google_begin(front)
         last = 0
         while True:
@@ -59,7 +59,7 @@ def google(request: Request) -> Response:
                 break
             yield "\n" + "".join(
                 feeds.google_items(
-                    front, product, choices[product.id], _sending(front, product, rates, today)
+                    front, product, choices[product.id], _sending(front, product, rates)
                 )
                 for product in batch
             )
@@ -177,23 +177,24 @@ def _choices(db: Session, products: Sequence[Product]) -> dict[int, list[Choice]
     }
 
 
-def _rates(db: Session, country: str, today: date) -> Rates:
-    zone = zone_of(db, country)
-    return None if zone is None else (zone, rates_in_force(db, zone.id, today))
+def _rates(db: Session, front: Storefront) -> Rates:
+    zone = zone_of(db, front.shop.country)
+    return None if zone is None else (zone, rates_in_force(db, zone.id, front.today))
 
 
-def _sending(front: Storefront, product: Product, rates: Rates, today: date) -> Sending:
+def _sending(front: Storefront, product: Product, rates: Rates) -> Sending:
     """Return how one piece of *product* is sent within the shop's own country."""
     worth = min(variant.price_amount or 0 for variant in product.variants)
     parcel = Parcel(product.weight_g, product.thickness_mm, worth)
     options = [] if rates is None else options_in(*rates, parcel)
-    days = handling_days(product, front.shop.dispatch_days, today)
-    return Sending(front.shop.country, options, days)
+    sent = dispatch_date(front.today, front.shop.dispatch_days, product.lead_time_days or 0)
+    return Sending(front.shop.country, options, sent)
 
 
 def _storefront(request: Request) -> Storefront:
-    live = request.state.preferences
-    return Storefront(live.current, live.urls, request.state.locale)
+    state = request.state
+    live, today = state.preferences, local_day(state.till.now())
+    return Storefront(live.current, live.urls, state.locale, today)
 
 
 routes = [

@@ -13,7 +13,7 @@ from shop.kit.i18n import SOURCE_LOCALE
 from shop.kit.money import Money
 from shop.kit.urls import Urls
 from shop.preferences.values import Preferences
-from shop.shipping.dates import dispatch_date, working_days_until
+from shop.shipping.dates import working_days_until
 from shop.shipping.models import Method
 from shop.shipping.queries import DeliveryOption
 from shop.stock.offers import ShownVariant
@@ -72,15 +72,15 @@ class Item(Protocol):
 
 
 class Sending(NamedTuple):
-    """How a parcel gets to a country, and in how many working days."""
+    """How a parcel gets to a country, and when it leaves."""
 
     country: str
-    options: list[DeliveryOption]
-    handling_days: int
+    options: Sequence[DeliveryOption]
+    sent: date  # at the latest
 
     @property
     def posted(self) -> list[DeliveryOption]:
-        """What is sent by post: fetching it oneself costs no postage to anywhere."""
+        """What goes by post: fetching it oneself costs no postage to anywhere."""
         return [option for option in self.options if option.method in POSTED]
 
 
@@ -89,6 +89,11 @@ class Storefront:
     shop: Preferences
     urls: Urls
     locale: str
+    today: date
+
+    def days_until(self, sent: date) -> int:
+        """Return in how many working days what leaves on *sent* has been seen to."""
+        return working_days_until(self.today, sent)
 
     def address(self, path: str) -> str:
         return self.urls.absolute(path, self.locale)
@@ -123,12 +128,6 @@ def state_of(item: Item, availability: Availability) -> State:
     if availability.sold_out:
         return State.SOLD if item.kind == Kind.UNIQUE else State.SOLD_OUT
     return State.HELD if availability.held else State.AVAILABLE
-
-
-def handling_days(item: Item, dispatch_days: int, today: date) -> int:
-    """Return in how many working days *item* is sent at the latest."""
-    sent = dispatch_date(today, dispatch_days, item.lead_time_days or 0)
-    return working_days_until(today, sent)
 
 
 def language_and_country(locale: str) -> str:

@@ -7,7 +7,7 @@ price than a buyer.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import shorten
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from shop.kit.i18n import gettext as _
 from shop.listings.storefront import (
@@ -46,29 +46,35 @@ class Head:
     things: Sequence[Thing]  # schema.org
 
 
-@dataclass(frozen=True)
-class Picture:
-    photo_hash: str
-    alt: str = ""
+class Pictured(Protocol):
+    """What has a photo, or none: a card on a list."""
+
+    @property
+    def photo_hash(self) -> str | None: ...
+    @property
+    def alt(self) -> str | None: ...
 
 
-def head_of_home(front: Storefront, picture: Picture | None) -> Head:
+class Picture(NamedTuple):
+    photo_hash: str | None
+    alt: str | None
+
+
+def of_home(front: Storefront, shown: Pictured | None) -> Head:
     title = front.shop.tagline_in(front.locale) or front.shop.shop_name
-    properties = _properties(front, "/", title, "", picture)
-    return Head(properties, [_store(front), _website(front)])
+    return Head(_properties(front, "/", title, "", shown), [_store(front), _website(front)])
 
 
-def head_of_list(
-    front: Storefront, path: str, title: str, description: str, picture: Picture | None
+def of_list(
+    front: Storefront, path: str, title: str, description: str, shown: Pictured | None
 ) -> Head:
-    steps = [(_("Items"), "/products")] if path != "/products" else []
-    properties = _properties(front, path, title, description, picture)
+    """Return the head of a list; *shown* is the first on it."""
+    steps = [(_("Items"), "/products")] if not path.startswith("/products") else []
+    properties = _properties(front, path, title, description, shown)
     return Head(properties, [_breadcrumbs(front, [*steps, (title, path)])])
 
 
-def head_of_product(
-    front: Storefront, item: Item, choices: Sequence[Choice], sending: Sending
-) -> Head:
+def of_product(front: Storefront, item: Item, choices: Sequence[Choice], sending: Sending) -> Head:
     text, path = front.text(item), f"/products/{item.slug}"
     photo = next(iter(item.photos), None)
     picture = Picture(photo.hash, photo.alt(front.locale)) if photo else None
@@ -90,7 +96,7 @@ def _properties(
     path: str,
     title: str,
     description: str,
-    picture: Picture | None,
+    picture: Pictured | None,
     *,
     kind: str = "website",
 ) -> list[tuple[str, str]]:
@@ -104,9 +110,9 @@ def _properties(
         ("og:url", front.address(path)),
         ("og:locale", language_and_country(front.locale)),
         *(("og:locale:alternate", language_and_country(code)) for code in others),
-        ("twitter:card", "summary_large_image" if picture else "summary"),
+        ("twitter:card", "summary_large_image"),
     ]
-    if picture:
+    if picture and picture.photo_hash:
         properties += [
             ("og:image", front.picture(picture.photo_hash)),
             ("og:image:type", "image/jpeg"),
@@ -200,7 +206,7 @@ def _shipping(front: Storefront, sending: Sending, option: DeliveryOption) -> Th
         "shippingDestination": {"@type": "DefinedRegion", "addressCountry": sending.country},
         "deliveryTime": {
             "@type": "ShippingDeliveryTime",
-            "handlingTime": _days(0, sending.handling_days),
+            "handlingTime": _days(0, front.days_until(sending.sent)),
             "transitTime": _days(option.days_least, option.days_most),
             "businessDays": {
                 "@type": "OpeningHoursSpecification",

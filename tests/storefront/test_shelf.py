@@ -166,6 +166,7 @@ def test_nothing_is_inline_and_nobody_else_is_asked(english: Buyer, shelf: Shelf
     english.add(shelf.add("raven", on_hand=3))
     for path in ("", "/products", "/products/raven", "/cart", "/checkout", "/nope"):
         page = english.get(path).text
-        assert not re.search(r"\sstyle=|\son\w+=|<style|<script(?![^>]*\ssrc=)", page), path
+        inline = r"\sstyle=|\son\w+=|<style|<script(?![^>]*(?:\ssrc=|application/ld\+json))"
+        assert not re.search(inline, page), path
         sources = re.findall(r'(?:src|srcset|href)="(https?://[^"]*)"', page)
         assert all(source.startswith(str(english.http.base_url)[:-1]) for source in sources), path
