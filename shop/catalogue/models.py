@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shop.kit.db import Base, one_of, reference
+from shop.kit.public_version import read_by_buyers
 
 
 class Kind(StrEnum):
@@ -21,6 +22,7 @@ class Status(StrEnum):
     ARCHIVED = "archived"
 
 
+@read_by_buyers
 class Product(Base):
     __tablename__ = "products"
     __table_args__ = (
@@ -62,6 +64,7 @@ class Product(Base):
         return in_locale(self.texts, locale)
 
 
+@read_by_buyers
 class ProductText(Base):
     __tablename__ = "product_texts"
 
@@ -75,6 +78,7 @@ class ProductText(Base):
     warning: Mapped[str] = mapped_column(default="")
 
 
+@read_by_buyers
 class Variant(Base):
     """What is bought. Every product has at least one."""
 
@@ -102,6 +106,7 @@ class PriceChange(Base):
     at: Mapped[datetime]
 
 
+@read_by_buyers
 class Photo(Base):
     __tablename__ = "photos"
 
@@ -119,6 +124,7 @@ class Photo(Base):
         return in_locale(self.texts, locale).alt if self.texts else ""
 
 
+@read_by_buyers
 class PhotoText(Base):
     __tablename__ = "photo_texts"
 
@@ -127,6 +133,7 @@ class PhotoText(Base):
     alt: Mapped[str]
 
 
+@read_by_buyers
 class Collection(Base):
     __tablename__ = "collections"
 
@@ -142,6 +149,7 @@ class Collection(Base):
         return in_locale(self.texts, locale)
 
 
+@read_by_buyers
 class CollectionText(Base):
     __tablename__ = "collection_texts"
 
@@ -151,6 +159,7 @@ class CollectionText(Base):
     text: Mapped[str] = mapped_column(default="")
 
 
+@read_by_buyers
 class CollectionProduct(Base):
     __tablename__ = "collection_products"
     __table_args__ = (UniqueConstraint("collection_id", "product_id"),)

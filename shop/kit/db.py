@@ -189,11 +189,11 @@ def changed(db: Session, statement: Executable, values: Mapping[str, object] | N
     return result.rowcount
 
 
-LAST = "the statement that ends this transaction, if any"
+LAST = "last"  # in a session's info: the statement that ends its transaction, if any
 
 
-def changes_what_buyers_read(db: Session, statement: Executable) -> None:
-    """Have *statement* executed once, as the last one of the transaction."""
+def do_last(db: Session, statement: Executable) -> None:
+    """Have *statement* executed as the last one of the transaction; of several, the last named."""
     db.info[LAST] = statement
 
 
@@ -218,6 +218,7 @@ class Sessions:
             try:
                 with self._maker.begin() as db:
                     yield db
+                    db.flush()  # which may be what names the last statement
                     last = db.info.get(LAST)
                     if last is not None:
                         db.execute(last)

@@ -111,7 +111,7 @@ class PageCache:
             self._generation += 1
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = self._asked(scope)
+        asked = self._asked(scope) if scope["type"] == "http" else None
         if asked is None:
             await self._app(scope, receive, send)
             return

@@ -1,8 +1,10 @@
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.kit.db import Base
+from shop.kit.public_version import read_by_buyers
 
 
+@read_by_buyers
 class Preference(Base):
     """One thing that the owner has set; what was never set has its default in ``values.py``."""
 
@@ -12,6 +14,7 @@ class Preference(Base):
     value: Mapped[str]  # JSON
 
 
+@read_by_buyers
 class PageText(Base):
     """A text page in the owner's words, as Markdown: contact, delivery, terms, privacy, home."""
 

@@ -5,6 +5,7 @@ from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.kit.db import Base, one_of, reference
+from shop.kit.public_version import read_by_buyers
 
 
 class Method(StrEnum):
@@ -12,6 +13,10 @@ class Method(StrEnum):
     TRACKED_PARCEL = "tracked_parcel"
 
 
+PICKUP = "pickup"  # fetched at the seller's: of all ways of delivery the one without postage
+
+
+@read_by_buyers
 class ShippingZone(Base):
     """Countries that share their postage. ``countries`` is a comma-separated list of ISO codes."""
 
@@ -31,6 +36,7 @@ class ShippingZone(Base):
         return self.countries.split(",")
 
 
+@read_by_buyers
 class ShippingRate(Base):
     """What one method costs up to a weight and a thickness, from a day on. Only ever added to.
 

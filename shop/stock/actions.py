@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 
 from shop.catalogue.models import Kind, Product
 from shop.kit.db import changed
+from shop.kit.public_version import raise_public_version
 from shop.stock.errors import MoreThanOne, OutOfStock, PromisedAlready
 from shop.stock.models import Reason, StockLevel, StockMovement
-from shop.stock.queries import stock_levels
+from shop.stock.queries import FEW, stock_levels
 
 Quantities = Mapping[int, int]  # variant id: pieces
 
@@ -24,7 +25,7 @@ def reserve(db: Session, quantities: Quantities) -> None:
     short: list[int] = []
     for variant_id, n in sorted(quantities.items()):
         enough = StockLevel.on_hand - StockLevel.reserved >= n
-        if _change(db, variant_id, enough, reserved=StockLevel.reserved + n):
+        if _change(db, variant_id, n, enough, reserved=StockLevel.reserved + n):
             taken[variant_id] = n
         else:
             short.append(variant_id)
@@ -40,6 +41,7 @@ def release(db: Session, quantities: Quantities) -> None:
             _change(
                 db,
                 variant_id,
+                n,
                 StockLevel.reserved >= n,
                 reserved=StockLevel.reserved - n,
             ),
@@ -54,6 +56,7 @@ def consume(db: Session, quantities: Quantities, *, order_id: int, now: datetime
             _change(
                 db,
                 variant_id,
+                n,
                 StockLevel.reserved >= n,
                 on_hand=StockLevel.on_hand - n,
                 reserved=StockLevel.reserved - n,
@@ -66,7 +69,7 @@ def consume(db: Session, quantities: Quantities, *, order_id: int, now: datetime
 def put_back(db: Session, quantities: Quantities, *, order_id: int, by: str, now: datetime) -> None:
     """Lay pieces of an order on the shelf again. What is no longer counted needs no place there."""
     for variant_id, n in sorted(quantities.items()):
-        if _change(db, variant_id, StockLevel.on_hand >= 0, on_hand=StockLevel.on_hand + n):
+        if _change(db, variant_id, n, StockLevel.on_hand >= 0, on_hand=StockLevel.on_hand + n):
             _write_down(db, variant_id, n, Reason.RETURNED, by=by, now=now, order_id=order_id)
 
 
@@ -75,7 +78,7 @@ def take_again(
 ) -> bool:
     """Take pieces of an order off the shelf that had been put back, unless others have them now."""
     enough = StockLevel.on_hand - StockLevel.reserved >= n
-    taken = _change(db, variant_id, enough, on_hand=StockLevel.on_hand - n)
+    taken = _change(db, variant_id, n, enough, on_hand=StockLevel.on_hand - n)
     if taken:
         _write_down(db, variant_id, -n, Reason.RETURNED, by=by, now=now, order_id=order_id)
     return taken
@@ -99,6 +102,7 @@ def count(db: Session, variant_id: int, *, seen: int, counted: int, by: str, now
     changed = _change(
         db,
         variant_id,
+        abs(counted - seen),
         (StockLevel.on_hand == seen) & (StockLevel.reserved <= counted),
         on_hand=counted,
     )
@@ -132,7 +136,7 @@ def follow_kind(db: Session, product: Product, *, pieces: int = 0, by: str, now:
 def _take_down(db: Session, level: StockLevel, *, by: str, now: datetime) -> None:
     """Count a level down to nothing and forget it, unless some of it is promised."""
     nothing_promised = (StockLevel.on_hand == level.on_hand) & (StockLevel.reserved == 0)
-    if not _change(db, level.variant_id, nothing_promised, on_hand=0):
+    if not _change(db, level.variant_id, level.on_hand, nothing_promised, on_hand=0):
         raise PromisedAlready(level.reserved)
     if level.on_hand:
         _write_down(db, level.variant_id, -level.on_hand, Reason.COUNTED, by=by, now=now)
@@ -141,10 +145,24 @@ def _take_down(db: Session, level: StockLevel, *, by: str, now: datetime) -> Non
 
 
 def _change(
-    db: Session, variant_id: int, guard: ColumnElement[bool], **values: ColumnElement[int] | int
+    db: Session,
+    variant_id: int,
+    n: int,
+    guard: ColumnElement[bool],
+    **values: ColumnElement[int] | int,
 ) -> bool:
+    """Change a level by *n* pieces, up or down, if *guard* holds; say whether it did."""
     this = StockLevel.variant_id == variant_id
-    return changed(db, update(StockLevel).where(this, guard).values(**values)) == 1
+    change = update(StockLevel).where(this, guard).values(**values)
+    left = db.scalar(
+        change.returning(StockLevel.on_hand - StockLevel.reserved),
+        execution_options={"synchronize_session": False},
+    )
+    if left is None:
+        return False
+    if left - n <= FEW:  # of many, buyers read only that there are some
+        raise_public_version(db)
+    return True
 
 
 def _must(done: bool, variant_id: int) -> None:  # noqa: FBT001 - the answer of _change

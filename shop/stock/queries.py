@@ -9,6 +9,7 @@ from shop.catalogue.models import Kind, Product, Status, Variant
 from shop.stock.models import Reason, StockLevel, StockMovement
 
 MADE_TO_ORDER_AT_MOST = 10  # of one thing in one order
+FEW = 10  # so many are counted out to buyers; of more they read only that there are some
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,10 @@ class Availability:
     @property
     def sold_out(self) -> bool:
         return self.on_hand == 0 and not self.made_to_order
+
+    @property
+    def few(self) -> bool:
+        return self.buyable <= FEW
 
     @property
     def held(self) -> bool:

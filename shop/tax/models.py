@@ -5,8 +5,10 @@ from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.kit.db import Base
+from shop.kit.public_version import read_by_buyers
 
 
+@read_by_buyers
 class VatRate(Base):
     """The standard rate of a country from a day on, in hundredths of a percent (2500 is 25 %)."""
 
