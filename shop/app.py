@@ -18,6 +18,8 @@ from shop.cart.cookie import COOKIE, read_cart
 from shop.catalogue import admin as catalogue_admin
 from shop.catalogue import pages as catalogue_pages
 from shop.checkout import pages as checkout_pages
+from shop.commissions import admin as commissions_admin
+from shop.commissions import pages as commissions_pages
 from shop.config import Config, read_config
 from shop.discounts import admin as discounts_admin
 from shop.kit.clock import Clock, local_day, system_clock
@@ -55,6 +57,7 @@ from shop.preferences.live import LivePreferences
 from shop.reports import pages as reports_pages
 from shop.shipping import admin as shipping_admin
 from shop.stock import admin as stock_admin
+from shop.stock import pages as stock_pages
 from shop.withdrawals import admin as withdrawals_admin
 from shop.withdrawals import pages as withdrawals_pages
 
@@ -129,7 +132,10 @@ def routes() -> list[ShopRoute]:
         *catalogue_pages.routes,
         *catalogue_admin.routes,
         *listings_pages.routes,
+        *stock_pages.routes,
         *stock_admin.routes,
+        *commissions_pages.routes,
+        *commissions_admin.routes,
         *cart_pages.routes,
         *checkout_pages.routes,
         *orders_pages.routes,

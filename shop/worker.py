@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
+from shop.commissions import messages as commissions
 from shop.config import Config
 from shop.kit.clock import system_clock
 from shop.kit.db import read_sessions, write_sessions
@@ -27,6 +28,8 @@ from shop.payments.reconciler import (
 )
 from shop.payments.till import Till
 from shop.reports.photos import remove_unused_photos
+from shop.stock import messages as stock
+from shop.stock.alerts import tell_and_forget
 from shop.withdrawals import messages as withdrawals
 
 WRITERS = {
@@ -37,6 +40,8 @@ WRITERS = {
     "dispute_notice": payments.dispute_notice,
     "withdrawal_receipt": withdrawals.receipt,
     "withdrawal_notice": withdrawals.notice,
+    "stock_alert": stock.back,
+    "commission_notice": commissions.notice,
 }
 
 
@@ -82,6 +87,11 @@ def run_worker(config: Config, stop: threading.Event) -> None:
             Job("mail", timedelta(seconds=1), lambda: send_due(office)),
             Job("changed carts", timedelta(seconds=2), lambda: release_changed_carts(till)),
             Job("refunds", timedelta(seconds=5), lambda: send_refunds(till)),
+            Job(
+                "those who wait",
+                timedelta(seconds=15),
+                lambda: tell_and_forget(office.reads, till.sessions, till.now),
+            ),
             Job("reconciler", timedelta(minutes=1), lambda: reconcile(till)),
             Job("news and ledger", timedelta(minutes=1), lambda: catch_up(till)),
             Job("comparison", timedelta(minutes=10), lambda: compare_everything(till)),

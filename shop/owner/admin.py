@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from shop.catalogue.queries import anything_published
+from shop.commissions.queries import unanswered
 from shop.kit.clock import LOCAL, local_day
 from shop.kit.cookies import set_cookie
 from shop.kit.forms import whole_number
@@ -62,6 +63,7 @@ def home(request: Request) -> Response:
             parked=parked_count(db),
             findings=len(open_findings(db)),
             withdrawals=unhandled(db),
+            wishes=unanswered(db),
             sold_out=sold_out_since(db, now - LATELY),
             sent_back=sent_back_since(db, now - THIS_WEEK),
             earned=earned_since(db, _month_start(now), wishes.currency),

@@ -23,3 +23,11 @@ class MoreThanOne(Exception):
     def __init__(self, on_hand: int) -> None:
         super().__init__(f"{on_hand} on the shelf")
         self.on_hand = on_hand
+
+
+class WaitsAlready(Exception):
+    """The same address waits for the same thing already."""
+
+
+class WaitsForTooMuch(Exception):
+    """An address that waits for so many things that it need not be a person's own wish."""
