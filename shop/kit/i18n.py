@@ -5,6 +5,7 @@ memory at start. The language of the moment is a context variable: set by the re
 worker for one mail, and read by everything below.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,7 +17,13 @@ from pathlib import Path
 from typing import cast
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_interval, format_time
+from babel.dates import (
+    format_date,
+    format_datetime,
+    format_interval,
+    format_time,
+    get_date_format,
+)
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -93,26 +100,56 @@ def format_money(money: Money, locale: str | None = None) -> str:
 def _written_money(money: Money, locale: str) -> str:
     digits = minor_digits(money.currency)
     whole = digits == 0 or money.amount % 10**digits == 0
-    pattern = "#,##0 ¤" if locale.startswith("sv") else "¤ #,##0"
     return format_currency(
         money.decimal,
         money.currency,
-        (pattern if whole else f"{pattern.replace('0', '0.00')}").replace(" ", "\u00a0"),
+        _money_pattern(locale, whole=whole),
         locale=locale,
         currency_digits=False,
     )
 
 
+@cache
+def _money_pattern(locale: str, *, whole: bool) -> str:
+    """Return how *locale* writes money, its currency kept apart from the number: 1 245,50 kr."""
+    pattern, *_negative = Locale.parse(locale).currency_formats["standard"].pattern.split(";")
+    if whole:
+        pattern = pattern.replace(".00", "")
+    return re.sub(r"¤\s*(?=[#0])", "¤\u00a0", re.sub(r"(?<=0)\s*¤", "\u00a0¤", pattern))
+
+
 def format_day(day: date, style: str = "d MMMM") -> str:
-    """Return *day* as written, without the year unless *style* asks: 23 november."""
+    """Return *day* as written, without the year unless *style* asks: 23 november.
+
+    A style is as Swedish has it; another language writes the same in its own way.
+    """
     if isinstance(day, datetime):
         day = day.astimezone(LOCAL).date()
-    return _written_day(day, style, _current.get())
+    return _written_day(day, style, _written_locale())
 
 
 @lru_cache(maxsize=1024)
 def _written_day(day: date, style: str, locale: str) -> str:
-    return format_date(day, style, locale=locale)
+    return format_date(day, _day_pattern(style, locale), locale=locale)
+
+
+@cache
+def _day_pattern(style: str, locale: str) -> str:
+    """Return how *locale* writes what Swedish writes as *style*."""
+    known = Locale.parse(locale).datetime_skeletons
+    match style:
+        case "d MMMM":
+            return str(known["MMMMd"].pattern)
+        case "d MMM y":
+            return str(known["yMMMd"].pattern)
+        case "d MMMM y":
+            return get_date_format("long", locale).pattern
+        case "EEEE d MMMM" if "MMMMEEEEd" in known:
+            return str(known["MMMMEEEEd"].pattern)
+        case "EEEE d MMMM":  # the whole date without its year
+            return re.sub(r"\W*y年?", "", get_date_format("full", locale).pattern).strip()
+        case _:
+            raise ValueError(f"nobody writes a day as {style}")
 
 
 def format_weekday(day: date) -> str:
@@ -126,7 +163,10 @@ def format_days(first: date, last: date) -> str:
 
 def format_moment(at: datetime) -> str:
     """Return the local date and time: 23 nov. 2026 14:05."""
-    return format_datetime(at, "d MMM y HH:mm", tzinfo=LOCAL, locale=_current.get())
+    locale = _written_locale()
+    hour = Locale.parse(locale).datetime_skeletons["Hm"].pattern
+    pattern = f"{_day_pattern('d MMM y', locale)} {hour}"
+    return format_datetime(at, pattern, tzinfo=LOCAL, locale=locale)
 
 
 def format_clock(at: datetime) -> str:

@@ -38,15 +38,41 @@ def test_money(amount: int, currency: str, swedish: str, english: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("locale", "written"),
+    [
+        ("de", "1.245,50\u00a0€"),
+        ("fi", "1\u00a0245,50\u00a0€"),
+        ("nl", "€\u00a01.245,50"),
+        ("ja", "€\u00a01,245.50"),
+    ],
+)
+def test_money_in_a_language_that_the_shop_does_not_come_with(locale: str, written: str) -> None:
+    assert format_money(Money(124550, "EUR"), locale) == written
+
+
+@pytest.mark.parametrize(
     ("locale", "day", "weekday", "moment"),
     [
         ("sv", "23 november", "måndag 23 november", "24 nov. 2026 00:05"),
         ("en", "23 November", "Monday 23 November", "24 Nov 2026 00:05"),
+        ("de", "23. November", "Montag, 23. November", "24. Nov. 2026 00:05"),
+        ("fi", "23. marraskuuta", "maanantai 23. marraskuuta", "24.11.2026 0.05"),
+        ("ja", "11月23日", "11月23日月曜日", "2026年11月24日 0:05"),
     ],
 )
 def test_days(locale: str, day: str, weekday: str, moment: str) -> None:
     with speaking(locale):
         assert (format_day(DAY), format_weekday(DAY), format_moment(LATE)) == (day, weekday, moment)
+
+
+def test_a_year_is_told_where_it_is_asked_for() -> None:
+    for locale, written in (("sv", "23 november 2026"), ("de", "23. November 2026")):
+        with speaking(locale):
+            assert format_day(DAY, "d MMMM y") == written
+    with speaking("sv"):
+        assert format_day(DAY, "d MMM y") == "23 nov. 2026"
+    with pytest.raises(ValueError, match="nobody writes a day as yy"):
+        format_day(DAY, "yy")
 
 
 def test_a_moment_belongs_to_the_local_day() -> None:
