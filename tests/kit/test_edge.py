@@ -445,3 +445,18 @@ def test_what_is_not_http_is_handed_on(config: Config, sessions: Sessions) -> No
         "lifespan.startup.complete",
         "lifespan.shutdown.complete",
     ]
+
+
+def test_a_photo_is_kept_for_ever_and_not_sent_twice(shop: Config, http: httpx2.Client) -> None:
+    folder = shop.media / "0123456789abcdef"
+    folder.mkdir(parents=True)
+    (folder / "400.avif").write_bytes(b"a picture")
+    photo = http.get("/media/0123456789abcdef/400.avif")
+    assert (photo.status_code, photo.content) == (200, b"a picture")
+    assert photo.headers["content-type"] == "image/avif"
+    assert photo.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert photo.headers["etag"] == '"0123456789abcdef-400.avif"'
+    again = http.get(str(photo.url), headers={"If-None-Match": photo.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert http.get(str(photo.url), headers={"If-None-Match": '"another"'}).status_code == 200
+    assert http.get("/media/0123456789abcdef/800.avif").status_code == 404
