@@ -3,10 +3,20 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, false
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import (
+    CheckConstraint,
+    Connection,
+    ForeignKey,
+    Index,
+    UniqueConstraint,
+    event,
+    false,
+    text,
+)
+from sqlalchemy.orm import Mapped, Mapper, mapped_column, relationship
 
-from shop.kit.db import Base, one_of, reference
+from shop.catalogue.words import sort_key
+from shop.kit.db import Base, CodePoints, one_of, reference
 from shop.kit.public_version import read_by_buyers
 
 
@@ -33,6 +43,7 @@ class Product(Base):
         CheckConstraint("lead_time_days >= 0", name="lead_time_not_negative"),
         CheckConstraint("edition_size > 0", name="edition_positive"),
         CheckConstraint("height_mm > 0", name="height_positive"),
+        Index(None, "status", "published_at", "id"),  # the list, the newest first
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -47,7 +58,7 @@ class Product(Base):
     # the buyer may have a few words put on it
     takes_personal_text: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime]
-    published_at: Mapped[datetime | None] = mapped_column(index=True)
+    published_at: Mapped[datetime | None]
 
     texts: Mapped[list["ProductText"]] = relationship(
         lazy="raise", cascade="all, delete-orphan", order_by="ProductText.locale"
@@ -67,6 +78,7 @@ class Product(Base):
 @read_by_buyers
 class ProductText(Base):
     __tablename__ = "product_texts"
+    __table_args__ = (Index(None, "sort_key", "product_id"),)
 
     product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), primary_key=True)
     locale: Mapped[str] = mapped_column(primary_key=True)
@@ -76,6 +88,15 @@ class ProductText(Base):
     size: Mapped[str] = mapped_column(default="")
     care: Mapped[str] = mapped_column(default="")
     warning: Mapped[str] = mapped_column(default="")
+    sort_key: Mapped[str] = mapped_column(CodePoints, server_default=text("''"))  # of the name
+
+
+@event.listens_for(ProductText, "before_insert")
+@event.listens_for(ProductText, "before_update")
+def _sorted_by_its_name(
+    _mapper: Mapper[ProductText], _connection: Connection, text: ProductText
+) -> None:
+    text.sort_key = sort_key(text.name, text.locale)
 
 
 @read_by_buyers
@@ -83,7 +104,10 @@ class Variant(Base):
     """What is bought. Every product has at least one."""
 
     __tablename__ = "variants"
-    __table_args__ = (CheckConstraint("price_amount > 0", name="price_positive"),)
+    __table_args__ = (
+        CheckConstraint("price_amount > 0", name="price_positive"),
+        Index(None, "price_amount", "product_id"),  # the list, by price
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     product_id: Mapped[int] = reference("products.id")
@@ -167,6 +191,28 @@ class CollectionProduct(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     collection_id: Mapped[int] = reference("collections.id")
     product_id: Mapped[int] = reference("products.id")
+
+
+class SearchEntry(Base):
+    """A word by which a published product is found, or the stem of one, by language."""
+
+    __tablename__ = "search_entries"
+    __table_args__ = (Index(None, "product_id", "term"), {"sqlite_with_rowid": False})
+
+    term: Mapped[str] = mapped_column(CodePoints, primary_key=True)
+    locale: Mapped[str] = mapped_column(primary_key=True)
+    weight: Mapped[int] = mapped_column(primary_key=True)  # where it stands: the most in the name
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), primary_key=True)
+
+
+class SearchSpelling(Base):
+    """A word with letters left out, by which it is found though it was misspelt."""
+
+    __tablename__ = "search_spellings"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    spelling: Mapped[str] = mapped_column(CodePoints, primary_key=True)
+    word: Mapped[str] = mapped_column(CodePoints, primary_key=True, index=True)
 
 
 Text = TypeVar("Text", ProductText, PhotoText, CollectionText)

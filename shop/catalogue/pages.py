@@ -1,6 +1,7 @@
 """What buyers see of the shelf: home, lists, one product."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 
 from sqlalchemy.orm import Session
@@ -9,16 +10,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shop.cart.cookie import COOKIE, read_cart
+from shop.catalogue.chosen import read_chosen
+from shop.catalogue.listing import PER_PAGE, last_page, listed_cards, newest_cards
 from shop.catalogue.models import Collection
 from shop.catalogue.queries import (
     collection_by_slug,
     collections,
 )
-from shop.catalogue.shelf import PER_PAGE, listed_cards, living_siblings, newest_cards
+from shop.catalogue.shelf import living_siblings
 from shop.catalogue.showcase import ShownProduct, shown_product
 from shop.kit.clock import local_day
 from shop.kit.cookies import get_cookie
-from shop.kit.forms import whole_number
 from shop.kit.routing import PUBLIC, Get
 from shop.kit.templating import page
 from shop.orders.queries import held_by_cart
@@ -85,17 +87,21 @@ def collection(request: Request) -> Response:
         return _list(request, db, found)
 
 
-def _list(request: Request, db: Session, chosen: Collection | None) -> Response:
-    number = whole_number(request.query_params.get("page", "1"), least=1, most=10_000) or 1
-    inside = chosen.id if chosen else None
-    found = listed_cards(db, request.state.locale, number, inside, own_hold(request, db))
+def _list(request: Request, db: Session, inside: Collection | None) -> Response:
+    state, inside_id = request.state, inside.id if inside else None
+    chosen = read_chosen(request.query_params, state.preferences.current.currency)
+    hold = own_hold(request, db)
+    cards = listed_cards(db, state.locale, chosen, inside_id, hold)
+    if not cards and chosen.page > 1:
+        chosen = replace(chosen, page=last_page(db, state.locale, chosen, inside_id))
+        cards = listed_cards(db, state.locale, chosen, inside_id, hold)
     return page(
         request,
         "catalogue/list.html",
-        cards=found[:PER_PAGE],
-        number=number,
-        more=len(found) > PER_PAGE,
-        chosen=chosen,
+        cards=cards[:PER_PAGE],
+        more=len(cards) > PER_PAGE,
+        number=chosen.page,
+        chosen=inside,
         collections=collections(db),
     )
 
@@ -143,7 +149,7 @@ def _sending(
     return ways_to(
         db,
         request.query_params.get("country", ""),
-        request.state.preferences.current.country,
+        request.state.preferences.current,
         Parcel(found.weight_g, found.thickness_mm, offer.price_amount),
         sent=dispatch,
         today=local_day(request.state.till.now()),

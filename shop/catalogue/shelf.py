@@ -99,38 +99,6 @@ class Card(NamedTuple):
         return self.price_amount != self.highest_amount
 
 
-def newest_cards(db: Session, locale: str, most: int, own_hold: Mapping[int, int]) -> list[Card]:
-    values = {"locale": locale, "most": most, "skipped": 0}
-    return read_cards(db, _newest_cards(), values, own_hold)
-
-
-@cache
-def _newest_cards() -> Select[Any]:
-    return cards(newest())
-
-
-PER_PAGE = 24
-
-
-def listed_cards(
-    db: Session, locale: str, page: int, collection_id: int | None, own_hold: Mapping[int, int]
-) -> list[Card]:
-    """Return one page of the list, and one card more if there is another page."""
-    values = {"locale": locale, "most": PER_PAGE + 1, "skipped": PER_PAGE * (page - 1)}
-    if collection_id is None:
-        return read_cards(db, _newest_cards(), values, own_hold)
-    return read_cards(db, _newest_of(), values | {"collection": collection_id}, own_hold)
-
-
-@cache
-def _newest_of() -> Select[Any]:
-    inside = exists().where(
-        CollectionProduct.collection_id == bindparam("collection"),
-        CollectionProduct.product_id == Product.id,
-    )
-    return cards(newest().where(inside))
-
-
 def living_siblings(
     db: Session,
     product_id: int,
@@ -227,7 +195,7 @@ def _with_everything(keys: CTE, *, falling: bool) -> Select[Any]:
         .join(
             ProductText,
             (ProductText.product_id == Product.id)
-            & (ProductText.locale == _language(ProductText, "product_id", Product.id)),
+            & (ProductText.locale == language_of(ProductText, "product_id", Product.id)),
         )
         .join(Variant, Variant.product_id == Product.id)
         .outerjoin(STOCK, STOCK.c.variant_id == Variant.id)
@@ -235,14 +203,14 @@ def _with_everything(keys: CTE, *, falling: bool) -> Select[Any]:
         .outerjoin(
             PhotoText,
             (PhotoText.photo_id == photo.id)
-            & (PhotoText.locale == _language(PhotoText, "photo_id", photo.id)),
+            & (PhotoText.locale == language_of(PhotoText, "photo_id", photo.id)),
         )
         .group_by(*order, *shown, photo.id, photo.hash, PhotoText.alt)
         .order_by(*(column.desc() if falling else column for column in order))
     )
 
 
-def _language(
+def language_of(
     texts: type[ProductText | PhotoText], key: str, owner: InstrumentedAttribute[int]
 ) -> ColumnElement[str]:
     """Return the language in which something is told: the reader's, else the first there is."""
