@@ -24,6 +24,7 @@ from shop.catalogue.models import (
     Variant,
 )
 from shop.catalogue.queries import collection_ids_of, member_ids
+from shop.catalogue.search import keep_findable
 from shop.catalogue.slugs import free_slug, slug_of
 
 MOST_PHOTOS = 20  # on one product
@@ -111,6 +112,7 @@ def edit_product(db: Session, product: Product, details: Details, *, now: dateti
     ]
     set_price(db, product, details.price_amount, now=now)
     _put_in_collections(db, product.id, details.collection_ids)
+    keep_findable(db, [product.id])
 
 
 def set_price(db: Session, product: Product, amount: int | None, *, now: datetime) -> None:
@@ -128,21 +130,25 @@ def publish(db: Session, product: Product, *, now: datetime) -> None:
     product.status = Status.PUBLISHED
     product.published_at = product.published_at or now
     _note_price(db, product.variants[0], now)
+    keep_findable(db, [product.id])
 
 
-def unpublish(product: Product) -> None:
+def unpublish(db: Session, product: Product) -> None:
     """Take *product* off the shelf: its page is gone until it is published again."""
     product.status = Status.DRAFT
+    keep_findable(db, [product.id])
 
 
-def archive(product: Product) -> None:
+def archive(db: Session, product: Product) -> None:
     """Put *product* away for good: it cannot be bought, but links to its page still work."""
     product.status = Status.ARCHIVED
+    keep_findable(db, [product.id])
 
 
-def restore(product: Product) -> None:
+def restore(db: Session, product: Product) -> None:
     """Take an archived product out again, as a draft."""
     product.status = Status.DRAFT
+    keep_findable(db, [product.id])
 
 
 def duplicate(db: Session, product: Product, language: str, *, now: datetime) -> Product:
@@ -270,7 +276,7 @@ def create_collection(
 
 
 def edit_collection(
-    collection: Collection, names: Mapping[str, str], texts: Mapping[str, str]
+    db: Session, collection: Collection, names: Mapping[str, str], texts: Mapping[str, str]
 ) -> None:
     """Name *collection* anew; its address stays, because others may link to it."""
     there = {text.locale: text for text in collection.texts}
@@ -280,6 +286,7 @@ def edit_collection(
             _set(there[locale], words)
         else:
             collection.texts.append(CollectionText(locale=locale, **words))
+    keep_findable(db, member_ids(db, collection.id))
 
 
 def move_collection(collections: Sequence[Collection], collection_id: int, step: int) -> None:
@@ -290,8 +297,10 @@ def move_collection(collections: Sequence[Collection], collection_id: int, step:
 
 def delete_collection(db: Session, collection: Collection) -> None:
     """Delete *collection*; the products in it stay."""
+    members = member_ids(db, collection.id)
     db.execute(delete(CollectionProduct).where(CollectionProduct.collection_id == collection.id))
     db.delete(collection)
+    keep_findable(db, members)
 
 
 def set_members(db: Session, collection_id: int, product_ids: Group[int]) -> None:
@@ -305,6 +314,7 @@ def set_members(db: Session, collection_id: int, product_ids: Group[int]) -> Non
     )
     for product_id in sorted(set(product_ids) - there):
         db.add(CollectionProduct(collection_id=collection_id, product_id=product_id))
+    keep_findable(db, there ^ set(product_ids))
 
 
 def _put_in_collections(db: Session, product_id: int, collection_ids: Group[int]) -> None:

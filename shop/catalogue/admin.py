@@ -209,7 +209,7 @@ def _then(request: Request, db: Session, product: Product, verb: str) -> Respons
         write_audit(db, BY, "item-publish", product.slug, now=now)
         return _to(product, "item-on-sale")
     if name in AWAY:
-        AWAY[name](product)
+        AWAY[name](db, product)
         write_audit(db, BY, f"item-{name}", product.slug, now=now)
         return _to(product, f"item-{name}")
     if name == "duplicate":
@@ -308,7 +308,7 @@ def change_collection(request: Request, data: FormData) -> Response:
             return _collection_page(request, db, form, collection, data=data, status=422)
     with request.state.till.sessions.begin() as db:
         collection = _collection(request, db)
-        edit_collection(collection, form.names(), form.texts())
+        edit_collection(db, collection, form.names(), form.texts())
         away = {product.id for product in products_in(db, Status.ARCHIVED)}  # not on the page
         kept = member_ids(db, collection.id) & away
         set_members(db, collection.id, _numbers(data, "members") & product_ids(db) | kept)

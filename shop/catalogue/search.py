@@ -44,7 +44,7 @@ from shop.kit.i18n import known_locales
 MOST_HITS = 200
 MOST_LETTERS = 100  # of what is looked for
 MOST_WORDS = 6
-MOST_READ = 2000  # entries of the rarest word, where several have to be in the same product
+MOST_READ = 1000  # entries of the rarest word, where several have to be in the same product
 MOST_NEAR = 5  # words that are taken for a misspelt one
 IN_TEXT, IN_COLLECTION, IN_NAME = 0, 1, 2  # weights: a name tells more than a story
 AT_ONCE = 500  # products, when all are put in the index
@@ -113,19 +113,7 @@ def _hits(db: Session, words: Sequence[Word], locale: str) -> list[int]:
     for number, word in enumerate(words):
         values |= _values(number, word)
     shapes = tuple((len(word.terms), len(word.beginnings)) for word in words)
-    rows = db.execute(_statement(shapes, len(languages)), values).all()
-    best_first = sorted(
-        rows,
-        key=lambda row: (
-            -(row.loss // LIGHTER),
-            row.there,
-            -row.loss,
-            row.published_at,
-            row.id,
-        ),
-        reverse=True,
-    )
-    return [row.id for row in best_first]
+    return list(db.scalars(_statement(shapes, len(languages)), values))
 
 
 def _values(number: int, word: Word) -> dict[str, Any]:
@@ -147,26 +135,51 @@ def _statement(shapes: tuple[tuple[int, int], ...], languages: int) -> Select[An
     """Return the statement for words of so many terms and beginnings each: the first is read, the
     others must be there.
     """
-    first = union_all(*_parts(0, *shapes[0], languages)).subquery()
-    hits = select(first.c.product_id, func.min(first.c.loss).label("loss")).group_by(
-        first.c.product_id
-    )
-    both = hits.subquery()
-    losses = [_other_loss(number, shape, both) for number, shape in enumerate(shapes) if number]
-    total = both.c.loss
-    for loss in losses:
-        total = total + loss
-    kept = (
-        select(both.c.product_id, total.label("loss"))
-        .where(*(loss.is_not(None) for loss in losses))
-        .order_by(total, both.c.product_id.desc())
-        .limit(MOST_HITS)
+    parts = union_all(*_parts(0, *shapes[0], languages)).subquery()
+    first = (
+        select(parts.c.product_id, func.min(parts.c.loss).label("loss"))
+        .group_by(parts.c.product_id)
+        .order_by(func.min(parts.c.loss), parts.c.product_id.desc())
+        .limit(bindparam("most", type_=Integer))
         .subquery()
     )
+    hits = _with_others(first, shapes) if len(shapes) > 1 else first
+    there = in_stock().label("there")
     return (
-        select(Product.id, kept.c.loss, in_stock().label("there"), Product.published_at)
-        .join(kept, kept.c.product_id == Product.id)
+        select(Product.id)
+        .join(hits, hits.c.product_id == Product.id)
         .where(Product.status == Status.PUBLISHED)
+        .order_by(
+            hits.c.loss // LIGHTER,
+            there.desc(),
+            hits.c.loss,
+            Product.published_at.desc(),
+            Product.id.desc(),
+        )
+    )
+
+
+def _with_others(first: Subquery, shapes: Sequence[tuple[int, int]]) -> Subquery:
+    """Return those of *first* that have the other words as well."""
+    losses = [_other_loss(number, shapes[number], first) for number in range(1, len(shapes))]
+    # the limit lets each loss be looked up once: without it, wherever it is used
+    looked_up = (
+        select(
+            first.c.product_id,
+            first.c.loss,
+            *(loss.label(f"loss{number}") for number, loss in enumerate(losses, start=1)),
+        )
+        .limit(bindparam("most", type_=Integer))
+        .subquery()
+    )
+    others = [looked_up.c[f"loss{number}"] for number in range(1, len(shapes))]
+    total = sum(others, start=looked_up.c.loss).label("loss")
+    return (
+        select(looked_up.c.product_id, total)
+        .where(*(loss.is_not(None) for loss in others))
+        .order_by(total, looked_up.c.product_id.desc())
+        .limit(MOST_HITS)
+        .subquery()
     )
 
 

@@ -156,13 +156,13 @@ def test_the_life_of_a_product(sessions: Sessions) -> None:
         product = made(db)
         publish(db, product, now=NOW)
         assert (product.status, product.published_at) == ("published", NOW)
-        unpublish(product)
+        unpublish(db, product)
         assert product.status == "draft"
         publish(db, product, now=LATER)
         assert product.published_at == NOW  # it keeps its place among the newest
-        archive(product)
+        archive(db, product)
         assert product.status == "archived"
-        restore(product)
+        restore(db, product)
         assert product.status == "draft"
 
 
@@ -174,7 +174,7 @@ def test_every_price_that_buyers_saw_is_written_down_once(sessions: Sessions) ->
         publish(db, product, now=NOW)
         set_price(db, product, 30000, now=LATER)  # the same
         set_price(db, product, 24500, now=LATER)
-        unpublish(product)
+        unpublish(db, product)
         set_price(db, product, 19900, now=LATER)
         publish(db, product, now=LATER + timedelta(days=1))
     with sessions.begin() as db:
@@ -251,7 +251,7 @@ def test_collections_are_made_named_ordered_filled_and_deleted(sessions: Session
         set_members(db, sea.id, [fox])
     with sessions.begin() as db:
         move_collection(collections(db), sea.id, -1)
-        edit_collection(collections(db)[1], {"sv": "Skog", "en": "Forest"}, {})
+        edit_collection(db, collections(db)[1], {"sv": "Skog", "en": "Forest"}, {})
     with sessions.begin() as db:
         assert [one.id for one in collections(db)] == [sea.id, forest.id, again.id]
         named = db.get_one(Collection, forest.id)

@@ -266,7 +266,7 @@ def test_archiving_and_an_order(scene: Scene) -> None:
         with scene.sessions.begin() as db:
             product = product_by_slug(db, "raven")
             assert product is not None
-            archive(product)
+            archive(db, product)
 
     rival = scene.let_in("checkout.pages._place", put_away)
     if not scene.guarded:
