@@ -27,6 +27,7 @@ from shop.kit.compression import best_encoding
 from shop.kit.cookies import get_cookie
 from shop.kit.db import Sessions, is_sqlite, read_sessions, write_sessions
 from shop.kit.edge import Edge, exception_handlers
+from shop.kit.garbage import collect_between_requests
 from shop.kit.headers import SecurityHeaders
 from shop.kit.ids import Signer
 from shop.kit.logs import configure_logs
@@ -159,12 +160,11 @@ def routes() -> list[ShopRoute]:
 
 def from_environment() -> ASGIApp:
     """Return the application for a server that starts it by name."""
-    import gc
     import os
 
     configure_logs()
     app = create_app(read_config(os.environ))
-    gc.freeze()  # what is there now stays: no collection needs to look at it again
+    collect_between_requests()
     return app
 
 

@@ -24,6 +24,7 @@ from starlette.types import Receive, Scope, Send
 from shop.kit import i18n
 from shop.kit.body_limit import drop, limited
 from shop.kit.csrf import comes_from_elsewhere
+from shop.kit.garbage import collect_if_due
 
 Read = Callable[[Request], Response]
 Write = Callable[[Request, FormData], Response]
@@ -75,6 +76,7 @@ class Pools:
             return await anyio.to_thread.run_sync(work, limiter=self._threads)
         finally:
             limiter.release_on_behalf_of(place)
+            collect_if_due()
 
 
 class ShopRoute(Route):
