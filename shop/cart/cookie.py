@@ -19,6 +19,12 @@ PURPOSE = "cart"
 class CartLine:
     variant_id: int
     quantity: int
+    text: str = ""  # what the buyer wants put on it
+
+    @property
+    def facts(self) -> list[int | str]:
+        """Return the line as the cookie has it; most have no text, and spare its room."""
+        return [self.variant_id, self.quantity, *filter(None, [self.text])]
 
 
 @dataclass(frozen=True)
@@ -28,22 +34,34 @@ class Cart:
 
     @property
     def quantities(self) -> dict[int, int]:
-        return {line.variant_id: line.quantity for line in self.lines}
+        """Return how many pieces of each variant there are, whatever is to be put on them."""
+        pieces: dict[int, int] = {}
+        for line in self.lines:
+            pieces[line.variant_id] = pieces.get(line.variant_id, 0) + line.quantity
+        return pieces
 
     @property
     def count(self) -> int:
         return sum(line.quantity for line in self.lines)
 
-    def with_quantity(self, variant_id: int, quantity: int) -> "Cart":
-        """Return the cart with *quantity* of the variant; 0 takes its line out.
+    def quantity(self, variant_id: int, text: str = "") -> int:
+        """Return how many pieces of the variant stand in the line with this text."""
+        return self._by_line.get((variant_id, text), 0)
+
+    def with_quantity(self, variant_id: int, quantity: int, text: str = "") -> "Cart":
+        """Return the cart with *quantity* of the variant with *text*; 0 takes its line out.
 
         Raises CartFull past 20 lines.
         """
-        changed = self.quantities | {variant_id: quantity}
-        lines = tuple(CartLine(id_, n) for id_, n in changed.items() if n > 0)
+        changed = self._by_line | {(variant_id, text): quantity}
+        lines = tuple(CartLine(id_, n, words) for (id_, words), n in changed.items() if n > 0)
         if len(lines) > MAX_LINES:
             raise CartFull
         return replace(self, lines=lines)
+
+    @property
+    def _by_line(self) -> dict[tuple[int, str], int]:
+        return {(line.variant_id, line.text): line.quantity for line in self.lines}
 
 
 def new_cart() -> Cart:
@@ -52,9 +70,8 @@ def new_cart() -> Cart:
 
 def cart_text(cart: Cart, signer: Signer) -> str:
     """Return *cart* as the cookie's text; CartFull where it would outgrow a cookie."""
-    body = json.dumps(
-        [cart.id, [[line.variant_id, line.quantity] for line in cart.lines]], separators=(",", ":")
-    )
+    lines = [line.facts for line in cart.lines]
+    body = json.dumps([cart.id, lines], separators=(",", ":"), ensure_ascii=False)
     encoded = base64.urlsafe_b64encode(body.encode()).decode().rstrip("=")
     text = f"{encoded}.{signer.sign(PURPOSE, encoded)}"
     if len(text) > MAX_BYTES:
@@ -68,4 +85,4 @@ def read_cart(text: str, signer: Signer) -> Cart:
     if not signature or not signer.verifies(PURPOSE, encoded, signature):
         return new_cart()
     cart_id, lines = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
-    return Cart(cart_id, tuple(CartLine(variant_id, quantity) for variant_id, quantity in lines))
+    return Cart(cart_id, tuple(CartLine(*facts) for facts in lines))

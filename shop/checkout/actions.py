@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from shop.cart.bill import sums_of
 from shop.cart.cookie import Cart
 from shop.cart.queries import ShownCart, shown_cart
 from shop.checkout.errors import (
@@ -44,10 +45,9 @@ from shop.payments.queries import latest_attempt
 from shop.preferences.values import Preferences
 from shop.shipping.dates import dispatch_date
 from shop.shipping.names import method_name
-from shop.shipping.queries import DeliveryOption, delivery_options
+from shop.shipping.queries import DeliveryOption, delivery_options, with_pickup
 from shop.stock.actions import reserve
-from shop.tax.queries import vat_rate_bp
-from shop.tax.sums import Line, sums
+from shop.tax.queries import sellers_rate_bp
 
 
 @dataclass(frozen=True)
@@ -103,10 +103,10 @@ def place_order(
     # In this order: a payment that comes in between is seen by the second look, if not the first.
     if not cart.lines or cart_is_bought(db, cart.id):
         raise EmptyCart
-    shown = shown_cart(db, cart, held_by_cart(db, cart.id))
+    shown = shown_cart(db, cart, held_by_cart(db, cart.id), buyer.locale)
     if len(shown.to_order) != len(shown.lines) or not shown.can_be_ordered:
         raise CannotBeOrdered
-    delivery = _delivery(db, shown, buyer, choice, now)
+    delivery = _delivery(db, shown, buyer, choice, seller.preferences, now)
     reduction = _reduction(db, shown, choice, now)
     _check_what_was_shown(shown, delivery, reduction, choice, seller)
     _leave_some_for_others(db, cart, buyer, placed_from, seller.preferences, now)
@@ -131,7 +131,7 @@ def place_order(
 
 
 def _fingerprint(cart: Cart, buyer: Buyer, choice: Choice) -> str:
-    facts = [sorted(cart.quantities.items()), asdict(buyer), asdict(choice)]
+    facts = [sorted(line.facts for line in cart.lines), asdict(buyer), asdict(choice)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
@@ -165,9 +165,15 @@ def _leave_some_for_others(
 
 
 def _delivery(
-    db: Session, shown: ShownCart, buyer: Buyer, choice: Choice, now: datetime
+    db: Session,
+    shown: ShownCart,
+    buyer: Buyer,
+    choice: Choice,
+    wishes: Preferences,
+    now: datetime,
 ) -> DeliveryOption:
-    options = delivery_options(db, buyer.country, shown.parcel, local_day(now))
+    sent = delivery_options(db, buyer.country, shown.parcel, local_day(now))
+    options = with_pickup(sent, wishes)
     chosen = next((option for option in options if option.method == choice.method), None)
     if chosen is None:
         raise DeliveryUnavailable
@@ -224,21 +230,18 @@ def _write_order(  # noqa: PLR0913, PLR0917 - all that an order is made of
     now: datetime,
 ) -> tuple[Order, list[OrderLine]]:
     wishes, today = seller.preferences, local_day(now)
-    rate_bp = vat_rate_bp(db, wishes.country, today) if wishes.vat_registered else 0
-    found = sums(
-        [Line(line.price_amount, line.quantity, rate_bp) for line in shown.to_order],
-        shipping_amount=delivery.amount,
-        shipping_rate_bp=rate_bp,
-        discount_amount=reduction.amount,
-    )
+    rate_bp = sellers_rate_bp(db, wishes, today)
+    found = sums_of(shown, delivery, rate_bp, reduction.amount)
+    dispatch = dispatch_date(today, wishes.dispatch_days, shown.lead_time_days)
     lines = [
         OrderLine(
-            variant_id=line.variant.id,
+            variant_id=line.goods.variant_id,
             quantity=line.quantity,
             from_stock=not line.availability.made_to_order,
-            name=line.product.text(buyer.locale).name,
-            sku=line.variant.sku,
-            photo_hash=line.product.photos[0].hash if line.product.photos else None,
+            name=line.goods.name,
+            sku=line.goods.sku,
+            personal_text=line.words,
+            photo_hash=line.goods.photo_hash,
             currency=wishes.currency,
             price_amount=line.price_amount,
             vat_rate_bp=rate_bp,
@@ -253,7 +256,8 @@ def _write_order(  # noqa: PLR0913, PLR0917 - all that an order is made of
         placed_at=now,
         **asdict(buyer),
         shipping_method=delivery.method,
-        dispatch_by=dispatch_date(today, wishes.dispatch_days, shown.lead_time_days),
+        dispatch_by=dispatch,
+        arrives_by=delivery.arrives_by(dispatch),
         currency=wishes.currency,
         subtotal_amount=found.subtotal_amount,
         discount_code=reduction.code,

@@ -1,19 +1,22 @@
 """The buyer's details: text in, values or messages out."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
-from wtforms import Field, HiddenField, SelectField
+from wtforms import Field, Form, HiddenField, SelectField, TextAreaField
 from wtforms.validators import ValidationError
 
+from shop.cart.forms import without_commands
 from shop.discounts.errors import BelowMinimum, CodeRefused, NotYet, Over, UsedUp
-from shop.kit.forms import LineField, Needed, ShopForm
-from shop.kit.i18n import country_name, format_day, format_money
+from shop.kit.forms import LineField, Needed, ShopForm, clean_lines
+from shop.kit.i18n import country_choices, format_day, format_money
 from shop.kit.i18n import gettext as _
 from shop.kit.i18n import lazy_gettext as lazy
 from shop.kit.money import Money
+from shop.shipping.models import PICKUP
 
 LONGEST = {
     "name": 100,
@@ -23,6 +26,8 @@ LONGEST = {
     "postal_code": 12,
     "phone": 30,
     "code": 40,
+    "recipient": 100,
+    "gift_note": 300,
 }
 SWEDISH_POSTAL_CODE = re.compile(r"(\d{3}) ?(\d{2})", re.ASCII)
 
@@ -37,6 +42,8 @@ class Buyer:
     country: str
     phone: str
     locale: str
+    buyer_name: str = ""  # where it goes to somebody else: who pays
+    gift_note: str = ""
 
 
 def why_refused(problem: CodeRefused, currency: str) -> str:
@@ -58,6 +65,14 @@ def why_refused(problem: CodeRefused, currency: str) -> str:
             return _("We do not know that code. Check how it is spelt, or go on without it.")
 
 
+class NeededToSend(Needed):
+    """Ask for a value unless the buyer comes to fetch the order."""
+
+    def __call__(self, form: Form, field: Field) -> None:
+        if not (isinstance(form, CheckoutForm) and form.fetched):
+            super().__call__(form, field)
+
+
 class CheckoutForm(ShopForm):
     name = LineField(
         lazy("Name"), [Needed(lazy("Enter your name, so that the post can find you."))]
@@ -65,26 +80,49 @@ class CheckoutForm(ShopForm):
     email = LineField(
         lazy("E-mail"), [Needed(lazy("Enter your e-mail address: the confirmation goes there."))]
     )
-    address = LineField(lazy("Street address"), [Needed(lazy("Enter the street and number."))])
-    postal_code = LineField(lazy("Postal code"), [Needed(lazy("Enter the postal code."))])
-    city = LineField(lazy("Town"), [Needed(lazy("Enter the town."))])
+    address = LineField(
+        lazy("Street address"), [NeededToSend(lazy("Enter the street and number."))]
+    )
+    postal_code = LineField(lazy("Postal code"), [NeededToSend(lazy("Enter the postal code."))])
+    city = LineField(lazy("Town"), [NeededToSend(lazy("Enter the town."))])
     country = SelectField(lazy("Country"), validate_choice=False)
     phone = LineField(lazy("Phone (optional)"))
     delivery = HiddenField()
     code = LineField(lazy("Discount code"))
+    recipient = LineField(lazy("The recipient’s name (optional)"))
+    gift_note = TextAreaField(lazy("Greeting (optional)"), filters=[clean_lines, without_commands])
 
-    def __init__(self, formdata: Any, *, countries: list[str], home: str, **data: Any) -> None:
+    def __init__(
+        self,
+        formdata: Any,
+        *,
+        countries: Sequence[str],
+        home: str,
+        pickup_offered: bool = False,
+        **data: Any,
+    ) -> None:
         super().__init__(formdata, **data)
-        self.countries = countries
-        self.country.choices = sorted(
-            ((code, country_name(code)) for code in countries),
-            key=lambda choice: (choice[0] != home, choice[1]),
-        )
+        self.countries, self.home, self.pickup_offered = countries, home, pickup_offered
+        self.country.choices = country_choices(countries, home)
         if self.country.data not in countries and not formdata:
             self.country.data = home
+        if pickup_offered:  # a browser would stop at an empty field that is not even shown
+            for field in (self.address, self.postal_code, self.city):
+                field.flags.required = False
+
+    @property
+    def fetched(self) -> bool:
+        """Whether the buyer comes to fetch the order, so that it needs no address."""
+        return self.pickup_offered and self.delivery.data == PICKUP
+
+    @property
+    def is_gift(self) -> bool:
+        """Whether something is said in the part of the form that is folded away."""
+        of_gift = (self.recipient, self.gift_note)
+        return any(field.data or field.errors for field in of_gift)
 
     def validate_country(self, field: Field) -> None:
-        if field.data not in self.countries:
+        if field.data not in self.countries and not self.fetched:
             raise ValidationError(
                 _(
                     "We do not send to that country yet. Write to us, and we will see what we "
@@ -102,7 +140,7 @@ class CheckoutForm(ShopForm):
         field.data = checked.normalized
 
     def validate_postal_code(self, field: Field) -> None:
-        if self.country.data != "SE":
+        if self.country.data != "SE" or self.fetched:
             return
         found = SWEDISH_POSTAL_CODE.fullmatch(field.data)
         if not found:
@@ -119,13 +157,24 @@ class CheckoutForm(ShopForm):
         return valid
 
     def buyer(self, locale: str) -> Buyer:
+        """Return who buys, and to whom it goes. Who fetches it leaves no address behind."""
+        payer, recipient = self.name.data or "", self.recipient.data or ""
         return Buyer(
-            name=self.name.data or "",
+            name=recipient or payer,
             email=self.email.data or "",
-            address=self.address.data or "",
-            postal_code=self.postal_code.data or "",
-            city=self.city.data or "",
-            country=self.country.data,
+            **self._place(),
             phone=self.phone.data or "",
             locale=locale,
+            buyer_name=payer if recipient not in ("", payer) else "",
+            gift_note=self.gift_note.data or "",
         )
+
+    def _place(self) -> dict[str, str]:
+        if self.fetched:
+            return {"address": "", "postal_code": "", "city": "", "country": self.home}
+        return {
+            "address": self.address.data or "",
+            "postal_code": self.postal_code.data or "",
+            "city": self.city.data or "",
+            "country": self.country.data,
+        }

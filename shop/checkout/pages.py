@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from shop.cart.bill import bills
 from shop.cart.cookie import COOKIE, DAYS, Cart, CartLine, cart_text, read_cart
 from shop.cart.queries import shown_cart
 from shop.checkout.actions import Choice, Reduction, Seller, place_order
@@ -45,10 +46,11 @@ from shop.payments.holds import held_until
 from shop.payments.limits import MOST, limits
 from shop.payments.models import PaymentAttempt
 from shop.payments.queries import latest_attempt
-from shop.shipping.dates import dispatch_date, working_days_after
-from shop.shipping.names import method_name
-from shop.shipping.queries import countries, delivery_options
+from shop.shipping.dates import dispatch_date
+from shop.shipping.queries import countries
+from shop.shipping.ways import ways_to
 from shop.stock.errors import OutOfStock
+from shop.tax.queries import sellers_rate_bp
 
 
 def show(request: Request) -> Response:
@@ -58,8 +60,8 @@ def show(request: Request) -> Response:
         if not cart.lines:
             return _to(request, "/cart")
         order = _order_of_link(request, db)
-        data = _typed_before(order) if order else {}
-        form = _form(request, db, None, **data)
+        wanted = {"country": request.query_params.get("country", "")}
+        form = _form(request, db, None, **(_typed_before(order) if order else wanted))
         response = _page(request, db, cart, form)
     if order is not None:
         response.headers["Cache-Control"] = "no-store"  # the address is the right to look
@@ -120,9 +122,12 @@ def _go_on_without_gone(
     request: Request, db: Session, cart: Cart, checkout: CheckoutForm
 ) -> Response:
     """Keep in the cart what can be had, and show the same form with everything that was typed."""
-    shown = shown_cart(db, cart, held_by_cart(db, cart.id))
-    left = {line.variant.id: min(line.quantity, line.most) for line in shown.to_order}
-    kept = replace(cart, lines=tuple(CartLine(id_, count) for id_, count in left.items()))
+    shown = shown_cart(db, cart, held_by_cart(db, cart.id), request.state.locale)
+    left = tuple(
+        CartLine(line.goods.variant_id, min(line.quantity, line.most), line.text)
+        for line in shown.to_order
+    )
+    kept = replace(cart, lines=left)
     response = _page(request, db, kept, checkout) if left else _to(request, "/cart")
     set_cookie(request, response, COOKIE, cart_text(kept, request.state.signer), DAYS)
     return response
@@ -192,8 +197,14 @@ def back_from_payment(request: Request) -> Response:
 
 
 def _form(request: Request, db: Session, form: FormData | None, **data: object) -> CheckoutForm:
-    home = request.state.preferences.current.country
-    return CheckoutForm(form, countries=countries(db), home=home, **data)
+    wishes = request.state.preferences.current
+    return CheckoutForm(
+        form,
+        countries=countries(db),
+        home=wishes.country,
+        pickup_offered=wishes.pickup_offered,
+        **data,
+    )
 
 
 def _order_of_link(request: Request, db: Session) -> Order | None:
@@ -202,9 +213,14 @@ def _order_of_link(request: Request, db: Session) -> Order | None:
 
 
 def _typed_before(order: Order) -> dict[str, str]:
-    names = ("name", "email", "address", "postal_code", "city", "country", "phone")
+    names = ("email", "address", "postal_code", "city", "country", "phone", "gift_note")
     typed = {name: getattr(order, name) for name in names}
-    return typed | {"delivery": order.shipping_method, "code": order.discount_code}
+    return typed | {
+        "name": order.payer,
+        "recipient": order.name if order.buyer_name else "",
+        "delivery": order.shipping_method,
+        "code": order.discount_code,
+    }
 
 
 def _reduction(
@@ -239,20 +255,23 @@ def _page(
     status: int = 200,
 ) -> Response:
     cart = unbought(db, cart)
-    shown = shown_cart(db, cart, held_by_cart(db, cart.id))
+    shown = shown_cart(db, cart, held_by_cart(db, cart.id), request.state.locale)
     now = request.state.till.now()
     reduction = _reduction(request, db, cart, form, shown.subtotal_amount)
     if form.code.errors and problem == "DiscountChanged":
         form.code.data, form.code.raw_data = "", None  # so that the new total can be confirmed
     if form.code.errors and request.method == "POST" and status == 200:  # noqa: PLR2004
         status = 422
-    held = [line.variant.id for line in shown.lines if line.availability.held]
-    today = local_day(now)
-    options = delivery_options(db, form.country.data or "", shown.parcel, today)
-    wanted = str(form.delivery.data or "")
-    chosen = next((o for o in options if o.method == wanted), options[0] if options else None)
-    wishes = request.state.preferences.current
+    held = [line.goods.variant_id for line in shown.lines if line.availability.held]
+    wishes, today = request.state.preferences.current, local_day(now)
     dispatch = dispatch_date(today, wishes.dispatch_days, shown.lead_time_days)
+    country = str(form.country.data or "")
+    sending = ways_to(db, country, wishes, shown.parcel, sent=dispatch, today=today)
+    ways = sending.ways if sending.country == country else []
+    rate_bp = sellers_rate_bp(db, wishes, today)
+    offered = bills(shown, ways, rate_bp=rate_bp, discount_amount=reduction.amount)
+    wanted = str(form.delivery.data or "")
+    first = offered[0] if offered else None
     return page(
         request,
         "checkout/show.html",
@@ -261,15 +280,14 @@ def _page(
         cart=shown,
         reduction=reduction,
         asks_for_code=bool(form.code.data or form.code.errors) or any_in_force(db),
-        delivery=options,
-        method_name=method_name,
-        chosen=chosen,
+        bills=offered,
+        chosen=next((bill for bill in offered if bill.method == wanted), first),
         problem=problem,
         many=many,
         held_until=held_until(db, held, now=now),
         limits=limits(wishes.currency),
         dispatch=dispatch,
-        arrival={o.method: working_days_after(dispatch, o.days_most) for o in options},
+        cart_count=cart.count,
     )
 
 

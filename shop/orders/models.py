@@ -6,6 +6,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from shop.kit.db import Base, one_of, reference
 from shop.kit.money import Money
+from shop.shipping.models import PICKUP
 
 
 class Status(StrEnum):
@@ -121,6 +122,16 @@ class Order(Base):
     @property
     def bought(self) -> bool:
         return self.status in BOUGHT
+
+    @property
+    def payer(self) -> str:
+        """The name of who bought it, wherever it goes."""
+        return self.buyer_name or self.name
+
+    @property
+    def fetched(self) -> bool:
+        """Whether it is fetched instead of sent."""
+        return self.shipping_method == PICKUP
 
 
 class OrderLine(Base):

@@ -1,8 +1,8 @@
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from shop.cart.cookie import Cart, new_cart
@@ -10,6 +10,16 @@ from shop.kit.ids import Signer
 from shop.orders.models import BOUGHT, Order, OrderLine, Status
 
 TOKEN_PURPOSE = "order"  # noqa: S105 - what the token is for, no secret
+_FROM_STOCK = and_(OrderLine.order_id == Order.id, OrderLine.from_stock.is_(True))
+_DEALINGS = (
+    select(Order.status, OrderLine.variant_id, func.sum(OrderLine.quantity))
+    .outerjoin(OrderLine, _FROM_STOCK)
+    .where(
+        Order.cart_id == bindparam("cart_id"),
+        Order.status.in_((Status.PENDING, *BOUGHT)),
+    )
+    .group_by(Order.status, OrderLine.variant_id)
+)
 
 
 def held_by_cart(db: Session, cart_id: str) -> dict[int, int]:
@@ -23,6 +33,24 @@ def held_by_cart(db: Session, cart_id: str) -> dict[int, int]:
         .group_by(OrderLine.variant_id)
     )
     return {variant_id: int(n) for variant_id, n in rows}
+
+
+@dataclass(frozen=True)
+class Dealings:
+    """What has come of a cart: whether it was bought or waits to be paid, and what it holds."""
+
+    bought: bool = False
+    unpaid: bool = False
+    held: Mapping[int, int] = field(default_factory=dict)  # variant id, pieces
+
+
+def dealings(db: Session, cart_id: str) -> Dealings:
+    """Return what has come of a cart, at one look."""
+    rows = db.execute(_DEALINGS, {"cart_id": cart_id}).all()
+    if any(status in BOUGHT for status, _variant_id, _pieces in rows):
+        return Dealings(bought=True)
+    held = {variant_id: int(n) for _status, variant_id, n in rows if variant_id}
+    return Dealings(unpaid=bool(rows), held=held)
 
 
 def cart_is_bought(db: Session, cart_id: str) -> bool:

@@ -28,6 +28,8 @@ class Preferences:
     # how the shop works
     vat_registered: bool = True
     dispatch_days: int = 2  # working days until what lies on the shelf is sent
+    pickup_offered: bool = False
+    pickup: dict[str, str] | None = None  # where and when to fetch it, by language
     mail_per_order: bool = True
     holds_per_email: int = 3  # unpaid orders at a time, so that nobody can hold the whole shelf
     holds_per_network: int = 20  # an IPv4 address, or an IPv6 /64
@@ -40,6 +42,12 @@ class Preferences:
     def tagline_in(self, locale: str) -> str:
         lines = self.tagline or {}
         return lines.get(locale) or lines.get(self.default_language, "")
+
+    def pickup_in(self, locale: str) -> str:
+        """Return where and when an order can be fetched, in *locale* if it is written in it."""
+        texts = self.pickup or {}
+        others = (texts.get(code, "") for code in (locale, *self.languages))
+        return next(filter(None, others), "")
 
     @property
     def identity_complete(self) -> bool:

@@ -5,7 +5,9 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shop.shipping.models import Method, ShippingRate, ShippingZone
+from shop.preferences.values import Preferences
+from shop.shipping.dates import working_days_after
+from shop.shipping.models import PICKUP, Method, ShippingRate, ShippingZone
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,15 @@ class DeliveryOption:
     amount: int
     days_least: int
     days_most: int
+
+    @property
+    def fetched(self) -> bool:
+        """Whether the buyer comes for it."""
+        return self.method == PICKUP
+
+    def arrives_by(self, dispatch: date) -> date | None:
+        """Return the day by which it is there if it is sent on *dispatch*; None if nothing is."""
+        return None if self.fetched else working_days_after(dispatch, self.days_most)
 
 
 def zones(db: Session) -> Sequence[ShippingZone]:
@@ -84,6 +95,15 @@ def options_in(
     ]
     order = list(Method)
     return sorted(options, key=lambda option: (option.amount, order.index(Method(option.method))))
+
+
+def with_pickup(
+    options: Sequence[DeliveryOption], preferences: Preferences
+) -> Sequence[DeliveryOption]:
+    """Return *options* and, where the seller offers it, to come and fetch it: last, for all that
+    it costs nothing.
+    """
+    return [*options, DeliveryOption(PICKUP, 0, 0, 0)] if preferences.pickup_offered else options
 
 
 def postage_from(db: Session, country: str, parcel: Parcel, today: date) -> int | None:

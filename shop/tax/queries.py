@@ -1,18 +1,24 @@
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from shop.preferences.values import Preferences
 from shop.tax.models import VatRate
+
+_RATE = (
+    select(VatRate.rate_bp)
+    .where(VatRate.country == bindparam("country"), VatRate.valid_from <= bindparam("day"))
+    .order_by(VatRate.valid_from.desc())
+    .limit(1)
+)
 
 
 def vat_rate_bp(db: Session, country: str, day: date) -> int:
     """Return the rate in force in *country* on *day*, in hundredths of a percent; 0 if unknown."""
-    return (
-        db.scalar(
-            select(VatRate.rate_bp)
-            .where(VatRate.country == country, VatRate.valid_from <= day)
-            .order_by(VatRate.valid_from.desc())
-        )
-        or 0
-    )
+    return db.scalar(_RATE, {"country": country, "day": day}) or 0
+
+
+def sellers_rate_bp(db: Session, preferences: Preferences, day: date) -> int:
+    """Return the rate that the seller charges on *day*: none who is not registered."""
+    return vat_rate_bp(db, preferences.country, day) if preferences.vat_registered else 0

@@ -1,6 +1,7 @@
 // When a control marked data-renews="#part, #part" changes, its form is sent in the background as
 // its own small button [data-quiet] would send it, and those parts of the page are taken from the
-// answer. Without script the button is there, and does the same with a new page.
+// answer. Without script the button is there, and does the same with a new page. What has just been
+// put in the basket is said to those who listen.
 const renewing = "[data-renews]";
 
 async function renew(control) {
@@ -9,12 +10,14 @@ async function renew(control) {
   try {
     const body = new URLSearchParams(new FormData(form));
     if (button?.name) body.set(button.name, button.value);
-    const answer = await fetch(form.action, { method: "POST", body });
+    const asks = form.method === "get";
+    const answer = await (asks ? fetch(`${form.action}?${body}`) : fetch(form.action, { method: "POST", body }));
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const parts = control.dataset.renews.split(",");
     const fresh = parts.map((part) => page.querySelector(part));
     if (fresh.includes(null)) throw new Error("another page came back");
     parts.forEach((part, index) => document.querySelector(part).replaceWith(fresh[index]));
+    if (asks) history.replaceState(null, "", answer.url);
   } catch {
     form.requestSubmit(button);
     return;
@@ -24,6 +27,9 @@ async function renew(control) {
   const told = document.getElementById("told");
   if (told && news) told.textContent = news.dataset.told;
 }
+
+const said = document.querySelector("[data-said]");
+if (said) document.getElementById("told").textContent = said.firstChild.textContent;
 
 let timer;
 let pending;

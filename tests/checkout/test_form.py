@@ -89,6 +89,8 @@ def test_the_limits_are_what_the_page_says() -> None:
         "postal_code": 12,
         "phone": 30,
         "code": 40,
+        "recipient": 100,
+        "gift_note": 300,
     }
 
 

@@ -58,7 +58,7 @@ def test_what_it_costs_and_when_it_comes(english: Buyer, shelf: Shelf) -> None:
     assert text.count("With you by Monday 30 November at the latest.") == 2
     assert "SEK 281 in all." in text
     assert "Sent by Wednesday 25 November at the latest." in text
-    assert "VAT is included." in text
+    assert "VAT included (Letter) SEK 56.20" in text
     assert "Subtotal SEK 245" in text
     assert "Order and pay SEK 281" in text
     assert fields_of(page.text, "checkout")["subtotal"] == "24500"

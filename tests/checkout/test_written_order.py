@@ -111,8 +111,11 @@ def test_each_field_of_the_order(raven: int, db: Session) -> None:
         "city": "Hallstavik",
         "country": "SE",
         "phone": "070-123 45 67",
+        "buyer_name": "",
+        "gift_note": "",
         "shipping_method": "letter",
         "dispatch_by": date(2026, 11, 25),
+        "arrives_by": date(2026, 11, 30),
         "currency": "SEK",
         "subtotal_amount": 24500,
         "discount_code": "",
@@ -138,7 +141,13 @@ def test_each_field_of_a_line(shelf: Shelf, sessions: Sessions) -> None:
         db.expire_all()
         rows = db.scalars(select(OrderLine).order_by(OrderLine.id)).all()
         facts = [{c.key: getattr(row, c.key) for c in OrderLine.__table__.columns} for row in rows]
-        common = {"order_id": 1, "currency": "SEK", "vat_rate_bp": 2500, "discount_amount": 0}
+        common = {
+            "order_id": 1,
+            "personal_text": "",
+            "currency": "SEK",
+            "vat_rate_bp": 2500,
+            "discount_amount": 0,
+        }
         assert facts == [
             common
             | {

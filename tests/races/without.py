@@ -112,7 +112,8 @@ def second_look(patch: Patch) -> None:
 
     def look_and_place(request: Request, cart: Cart, *rest: Any) -> Any:
         with request.state.reads.begin() as db:
-            looked.cart = shown_cart(db, cart, held_by_cart(db, cart.id))
+            held = held_by_cart(db, cart.id)
+            looked.cart = shown_cart(db, cart, held, request.state.locale)
         return place(request, cart, *rest)
 
     patch.setattr(pages, "_place", look_and_place)
