@@ -144,6 +144,8 @@ def _day_pattern(style: str, locale: str) -> str:
             return str(known["yMMMd"].pattern)
         case "d MMMM y":
             return get_date_format("long", locale).pattern
+        case "LLLL":  # a month by itself
+            return style
         case "EEEE d MMMM" if "MMMMEEEEd" in known:
             return str(known["MMMMEEEEd"].pattern)
         case "EEEE d MMMM":  # the whole date without its year
@@ -158,7 +160,12 @@ def format_weekday(day: date) -> str:
 
 def format_days(first: date, last: date) -> str:
     """Return the days from *first* to *last*, shortly: 26–30 Nov."""
-    return str(format_interval(first, last, "MMMd", locale=_written_locale()))
+    return _written_days(first, last, _written_locale())
+
+
+@lru_cache(maxsize=1024)
+def _written_days(first: date, last: date, locale: str) -> str:
+    return str(format_interval(first, last, "MMMd", locale=locale))
 
 
 def format_moment(at: datetime) -> str:
