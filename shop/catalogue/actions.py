@@ -56,6 +56,7 @@ class Details:
     price_amount: int | None
     weight_g: int
     thickness_mm: int
+    height_mm: int | None = None  # to be found by; as it stands, where the others are as packed
     lead_time_days: int | None = None
     edition_size: int | None = None
     collection_ids: Group[int] = field(default_factory=tuple)
@@ -73,6 +74,7 @@ def create_product(
         kind=details.kind,
         weight_g=details.weight_g,
         thickness_mm=details.thickness_mm,
+        height_mm=details.height_mm,
         lead_time_days=details.lead_time_days,
         edition_size=details.edition_size,
         created_at=now,
@@ -101,6 +103,7 @@ def edit_product(db: Session, product: Product, details: Details, *, now: dateti
     product.kind = details.kind
     product.weight_g = details.weight_g
     product.thickness_mm = details.thickness_mm
+    product.height_mm = details.height_mm
     product.lead_time_days = details.lead_time_days
     product.edition_size = details.edition_size
     there = {text.locale: text for text in product.texts}
@@ -168,6 +171,7 @@ def duplicate(db: Session, product: Product, language: str, *, now: datetime) ->
         price_amount=product.variants[0].price_amount,
         weight_g=product.weight_g,
         thickness_mm=product.thickness_mm,
+        height_mm=product.height_mm,
         lead_time_days=product.lead_time_days,
         edition_size=product.edition_size,
         collection_ids=collection_ids_of(db, product.id),

@@ -1,14 +1,17 @@
 """A product and a collection as the owner writes them: text in, values or messages out."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wtforms import RadioField, SelectMultipleField, TextAreaField
+from wtforms import Field, RadioField, SelectMultipleField, TextAreaField
 from wtforms.validators import ValidationError
+from wtforms.widgets import TextInput
 
 from shop.catalogue.actions import Details, Words
 from shop.catalogue.models import Collection, CollectionText, Kind, Product, ProductText
 from shop.kit.forms import CountField, LineField, MoneyField, Needed, ShopForm, clean_lines
+from shop.kit.i18n import format_number
 from shop.kit.i18n import gettext as _
 from shop.kit.i18n import lazy_gettext as lazy
 from shop.preferences.forms import AtMost, language_name
@@ -18,6 +21,7 @@ LONGEST_TEXT = 5000
 MOST_PIECES = 9999
 HEAVIEST_G = 30_000
 THICKEST_MM = 1500
+HIGHEST_MM = 9999
 LONGEST_LEAD_TIME = 365
 
 # what a shop's first product is taken to be: a small thing in a padded envelope
@@ -52,6 +56,32 @@ class WordsForm(ShopForm):
         return Words(own_name, **said)
 
 
+class CentimetreField(Field):
+    """A length as people write it, "9" or "9,5"; data is whole millimetres."""
+
+    widget = TextInput()
+
+    def __init__(self, label: Any, most: int, **kwargs: Any) -> None:
+        super().__init__(label, **kwargs)
+        self.most = most
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return "" if self.data is None else format_number(f"{self.data // 10}.{self.data % 10}")
+
+    def process_formdata(self, valuelist: Sequence[Any]) -> None:
+        self.data = None
+        text = re.sub(r"(cm|\s)", "", str(valuelist[0]) if valuelist else "", flags=re.IGNORECASE)
+        if not text:
+            return
+        written = re.fullmatch(r"(\d{1,3})(?:[.,](\d))?", text, flags=re.ASCII)
+        millimetres = int(written[1]) * 10 + int(written[2] or 0) if written else 0
+        if not 0 < millimetres <= self.most:
+            raise ValueError(_("Write the height in centimetres, such as 9 or 9.5."))
+        self.data = millimetres
+
+
 class ProductForm(ShopForm):
     """The whole product. What is left out keeps the value it had, or a new product's default."""
 
@@ -63,6 +93,8 @@ class ProductForm(ShopForm):
     lead_time_days = CountField(lazy("Days to make it"), 1, LONGEST_LEAD_TIME)
     weight_g = CountField(lazy("Weight in grams, packed"), 1, HEAVIEST_G)
     thickness_mm = CountField(lazy("Thickness in millimetres, packed"), 1, THICKEST_MM)
+    height = CentimetreField(lazy("Height in centimetres, as it stands (optional)"), HIGHEST_MM)
+    takes_personal_text = BooleanField(lazy("The buyer may have a few words put on it"))
     collections = SelectMultipleField(lazy("Collections"), coerce=int, validate_choice=False)
 
     def __init__(
@@ -93,6 +125,7 @@ class ProductForm(ShopForm):
             formdata,
             name=texts[first].name if first in texts else "",
             price=product.variants[0].price_amount if product else None,
+            height=product.height_mm if product else None,
             collections=list(chosen or ()),
             **self.defaults,
         )
@@ -152,6 +185,7 @@ class ProductForm(ShopForm):
             price_amount=self.price.data,
             weight_g=self.filled("weight_g"),
             thickness_mm=self.filled("thickness_mm"),
+            height_mm=self.height.data,
             lead_time_days=self.filled("lead_time_days") if kind == Kind.MADE_TO_ORDER else None,
             edition_size=self.edition_size.data if kind == Kind.BATCH else None,
             collection_ids=self._known & set(self.collections.data or ()),

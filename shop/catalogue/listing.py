@@ -4,9 +4,9 @@ Each order walks an index and stops when its page is full. Nothing is counted: w
 another page, one card more than fits on this one tells.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -22,7 +22,17 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from shop.catalogue.chosen import Chosen, Sort
-from shop.catalogue.models import CollectionProduct, Product, ProductText, Status, Variant
+from shop.catalogue.models import (
+    Collection,
+    CollectionProduct,
+    CollectionText,
+    Kind,
+    Photo,
+    Product,
+    ProductText,
+    Status,
+    Variant,
+)
 from shop.catalogue.shelf import (
     Card,
     Places,
@@ -34,6 +44,7 @@ from shop.catalogue.shelf import (
 )
 
 PER_PAGE = 24
+FEW = 500  # so many members are read and put in order; of more, the order is walked to find them
 
 
 def newest_cards(db: Session, locale: str, most: int, own_hold: Mapping[int, int]) -> list[Card]:
@@ -49,23 +60,50 @@ def listed_cards(
     own_hold: Mapping[int, int],
 ) -> list[Card]:
     """Return one page of what is chosen, and one card more if there is another page."""
-    filters = _filters(chosen, collection_id)
+    filters = _filters(db, chosen, collection_id)
     page = {"locale": locale, "most": PER_PAGE + 1, "skipped": PER_PAGE * (chosen.page - 1)}
     return read_cards(db, _listed(chosen.sort, frozenset(filters)), filters | page, own_hold)
 
 
+def sold_cards(db: Session, locale: str, page: int) -> list[Card]:
+    """Return one page of what has found a home, and one card more if there is another page."""
+    values = {"locale": locale, "most": PER_PAGE + 1, "skipped": PER_PAGE * (page - 1)}
+    return read_cards(db, _sold(), values, {})
+
+
+@cache
+def _sold() -> Select[Any]:
+    return cards(newest().where(Product.kind == Kind.UNIQUE, ~in_stock()))
+
+
+def siblings_of(db: Session, product_ids: Sequence[int], locale: str) -> dict[int, list[Card]]:
+    """Return what there is of the first collection that each of *product_ids* is in."""
+    rows = db.execute(
+        select(CollectionProduct.product_id, func.min(CollectionProduct.collection_id))
+        .where(CollectionProduct.product_id.in_(product_ids))
+        .group_by(CollectionProduct.product_id)
+    )
+    first: dict[int, int] = dict(rows.all())
+    living = {
+        collection_id: listed_cards(db, locale, Chosen(in_stock=True), collection_id, {})
+        for collection_id in sorted(set(first.values()))
+    }
+    return {product_id: living[collection_id] for product_id, collection_id in first.items()}
+
+
 def last_page(db: Session, locale: str, chosen: Chosen, collection_id: int | None) -> int:
     """Count the pages: for who asked for one behind the last, since it takes reading them all."""
-    filters = _filters(chosen, collection_id)
+    filters = _filters(db, chosen, collection_id)
     there = _places(chosen.sort, frozenset(filters)).order_by(None).subquery()
     count = db.scalar(select(func.count()).select_from(there), {**filters, "locale": locale})
     return max(1, -(-(count or 0) // PER_PAGE))
 
 
-def _filters(chosen: Chosen, collection_id: int | None) -> dict[str, Any]:
+def _filters(db: Session, chosen: Chosen, collection_id: int | None) -> dict[str, Any]:
     """Return the values of the filters that are in use, by their names."""
+    few = collection_id is not None and not _has_many(db, collection_id)
     values = {
-        "collection": collection_id,
+        "few" if few else "collection": collection_id,
         "kind": chosen.kind,
         "in_stock": chosen.in_stock or None,
         "price_from": chosen.price_from,
@@ -76,6 +114,18 @@ def _filters(chosen: Chosen, collection_id: int | None) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+ONE_TOO_MANY = (
+    select(CollectionProduct.product_id)
+    .where(CollectionProduct.collection_id == bindparam("collection"))
+    .offset(FEW)
+    .limit(1)
+)
+
+
+def _has_many(db: Session, collection_id: int) -> bool:
+    return db.scalar(ONE_TOO_MANY, {"collection": collection_id}) is not None
+
+
 @cache
 def _listed(sort: Sort, filters: frozenset[str]) -> Select[Any]:
     return cards(_places(sort, filters), falling=sort in FALLING)
@@ -84,12 +134,11 @@ def _listed(sort: Sort, filters: frozenset[str]) -> Select[Any]:
 @cache
 def _places(sort: Sort, filters: frozenset[str]) -> Places:
     """Return what passes *filters* in the order of *sort*."""
-    inside = exists().where(
-        CollectionProduct.collection_id == bindparam("collection"),
-        CollectionProduct.product_id == Product.id,
-    )
     conditions = {
-        "collection": inside,
+        "collection": exists().where(
+            CollectionProduct.collection_id == bindparam("collection"),
+            CollectionProduct.product_id == Product.id,
+        ),
         "kind": Product.kind == bindparam("kind"),
         "in_stock": in_stock(),
         "price_from": _lowest_price() >= bindparam("price_from", type_=Integer),
@@ -97,7 +146,29 @@ def _places(sort: Sort, filters: frozenset[str]) -> Places:
         "height_from": Product.height_mm >= bindparam("height_from", type_=Integer),
         "height_to": Product.height_mm <= bindparam("height_to", type_=Integer),
     }
-    return ORDERS[sort]().where(*(conditions[name] for name in sorted(filters)))
+    places = _of_few(sort) if "few" in filters else ORDERS[sort]()
+    return places.where(*(conditions[name] for name in sorted(filters - {"few"})))
+
+
+def _of_few(sort: Sort) -> Places:
+    """Begin with the members of a small collection, and put them in order."""
+    place: Any = {
+        Sort.NEWEST: Product.published_at,
+        Sort.NAME: ProductText.sort_key,
+    }.get(sort, _lowest_price())
+    order = (place, Product.id)
+    return (
+        select(Product.id.label("id"), place.label("place"))
+        .select_from(CollectionProduct)
+        .join(Product, Product.id == CollectionProduct.product_id)
+        .join(
+            ProductText,
+            (ProductText.product_id == Product.id)
+            & (ProductText.locale == language_of(ProductText, "product_id", Product.id)),
+        )
+        .where(CollectionProduct.collection_id == bindparam("few"), _published())
+        .order_by(*(column.desc() if sort in FALLING else column for column in order))
+    )
 
 
 def _lowest_price() -> ScalarSelect[int | None]:
@@ -155,3 +226,70 @@ ORDERS: Mapping[Sort, Callable[[], Places]] = {
     Sort.NAME: _by_name,
 }
 FALLING = {Sort.NEWEST, Sort.PRICE_HIGH}
+
+
+# --- what leads to the lists ----------------------------------------------------------------------
+
+
+class ShownCollection(NamedTuple):
+    id: int
+    slug: str
+    locale: str  # of its name and text
+    name: str
+    text: str
+    photo_hash: str | None = None  # of the newest that is in it
+
+
+def shown_collections(db: Session, locale: str) -> list[ShownCollection]:
+    """Return the collections in the owner's order."""
+    return [ShownCollection._make((*row, None)) for row in db.execute(NAMES, {"locale": locale})]
+
+
+def pictured_collections(db: Session, locale: str) -> list[ShownCollection]:
+    """Return the collections in the owner's order, each with a photo of something in it."""
+    rows = db.execute(NAMES.add_columns(PHOTO), {"locale": locale})
+    return [ShownCollection._make(row) for row in rows]
+
+
+def _photo() -> ScalarSelect[str]:
+    """Return a photo of the newest in a collection: in scale, if there is one."""
+    newest_member = (
+        select(CollectionProduct.product_id)
+        .join(Product, Product.id == CollectionProduct.product_id)
+        .where(CollectionProduct.collection_id == Collection.id, _published())
+        .order_by(CollectionProduct.product_id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return (
+        select(Photo.hash)
+        .where(Photo.product_id == newest_member)
+        .order_by(Photo.in_scale.desc(), Photo.position, Photo.id)
+        .limit(1)
+        .correlate(Collection)
+        .scalar_subquery()
+    )
+
+
+NAMES = (
+    select(
+        Collection.id,
+        Collection.slug,
+        CollectionText.locale,
+        CollectionText.name,
+        CollectionText.text,
+    )
+    .join(
+        CollectionText,
+        (CollectionText.collection_id == Collection.id)
+        & (CollectionText.locale == language_of(CollectionText, "collection_id", Collection.id)),
+    )
+    .order_by(Collection.position, Collection.id)
+)
+PHOTO = _photo()
+SOME_SIZE = select(Product.id).where(Product.height_mm.is_not(None)).limit(1)
+
+
+def sizes_are_known(db: Session) -> bool:
+    """Say whether anything can be found by its size."""
+    return db.scalar(SOME_SIZE) is not None

@@ -52,7 +52,8 @@ class Product(Base):
     status: Mapped[str] = mapped_column(default=Status.DRAFT)
     weight_g: Mapped[int]
     thickness_mm: Mapped[int]
-    height_mm: Mapped[int | None]  # to be found by size; what is read stands in the texts
+    # to be found by size; what is read stands in the texts
+    height_mm: Mapped[int | None] = mapped_column(index=True)
     lead_time_days: Mapped[int | None]
     edition_size: Mapped[int | None]
     # the buyer may have a few words put on it

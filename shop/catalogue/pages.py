@@ -7,20 +7,29 @@ from datetime import date
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from shop.cart.cookie import COOKIE, read_cart
-from shop.catalogue.chosen import read_chosen
-from shop.catalogue.listing import PER_PAGE, last_page, listed_cards, newest_cards
-from shop.catalogue.models import Collection
-from shop.catalogue.queries import (
-    collection_by_slug,
-    collections,
+from shop.catalogue.chosen import LAST_PAGE, PARAMETERS, Chosen, Sort, read_chosen
+from shop.catalogue.listing import (
+    PER_PAGE,
+    ShownCollection,
+    last_page,
+    listed_cards,
+    newest_cards,
+    pictured_collections,
+    shown_collections,
+    siblings_of,
+    sizes_are_known,
+    sold_cards,
 )
-from shop.catalogue.shelf import living_siblings
+from shop.catalogue.models import Kind
+from shop.catalogue.search import MOST_LETTERS, find
+from shop.catalogue.shelf import Card, cards_of, living_siblings
 from shop.catalogue.showcase import ShownProduct, shown_product
 from shop.kit.clock import local_day
 from shop.kit.cookies import get_cookie
+from shop.kit.forms import stripped, whole_number
 from shop.kit.routing import PUBLIC, Get
 from shop.kit.templating import page
 from shop.orders.queries import held_by_cart
@@ -55,7 +64,7 @@ def home(request: Request) -> Response:
             "catalogue/home.html",
             featured=featured,
             cards=[card for card in new if card is not featured][:NEWEST_ON_HOME],
-            collections=collections(db),
+            collections=pictured_collections(db, request.state.locale),
             text=text,
             story=_story(request, db, text) if text else "",
         )
@@ -81,29 +90,89 @@ def product_list(request: Request) -> Response:
 
 def collection(request: Request) -> Response:
     with request.state.reads.begin() as db:
-        found = collection_by_slug(db, request.path_params["slug"])
-        if found is None:
-            raise HTTPException(404)
-        return _list(request, db, found)
+        return _list(request, db, request.path_params["slug"])
 
 
-def _list(request: Request, db: Session, inside: Collection | None) -> Response:
-    state, inside_id = request.state, inside.id if inside else None
-    chosen = read_chosen(request.query_params, state.preferences.current.currency)
-    hold = own_hold(request, db)
-    cards = listed_cards(db, state.locale, chosen, inside_id, hold)
-    if not cards and chosen.page > 1:
-        chosen = replace(chosen, page=last_page(db, state.locale, chosen, inside_id))
-        cards = listed_cards(db, state.locale, chosen, inside_id, hold)
+def _list(request: Request, db: Session, slug: str | None) -> Response:
+    state = request.state
+    collections = shown_collections(db, state.locale)
+    inside = next((one for one in collections if one.slug == slug), None)
+    if slug is not None and inside is None:
+        raise HTTPException(404)
+    currency = state.preferences.current.currency
+    chosen = read_chosen(request.query_params, currency)
+    named = request.query_params.get("collection")
+    if slug is None and named in [one.slug for one in collections]:
+        at = state.preferences.urls.link(f"/collections/{named}", state.locale)
+        return RedirectResponse(f"{at}{chosen.query(currency)}", status_code=303)
+    chosen, cards = _listed(request, db, chosen, inside)
     return page(
         request,
         "catalogue/list.html",
         cards=cards[:PER_PAGE],
         more=len(cards) > PER_PAGE,
-        number=chosen.page,
-        chosen=inside,
-        collections=collections(db),
+        chosen=chosen,
+        typed=chosen.written(currency),
+        inside=inside,
+        collections=collections,
+        kinds=list(Kind),
+        sorts=list(Sort),
+        sizes=sizes_are_known(db),
     )
+
+
+def _listed(
+    request: Request, db: Session, chosen: Chosen, inside: ShownCollection | None
+) -> tuple[Chosen, list[Card]]:
+    """Return the page that was asked for, or the last one there is if it lies behind that."""
+    locale, collection_id = request.state.locale, inside.id if inside else None
+    hold = own_hold(request, db)
+    cards = listed_cards(db, locale, chosen, collection_id, hold)
+    if not cards and chosen.page > 1:
+        chosen = replace(chosen, page=last_page(db, locale, chosen, collection_id))
+        cards = listed_cards(db, locale, chosen, collection_id, hold)
+    return chosen, cards
+
+
+def search(request: Request) -> Response:
+    """Show what is found, the best first; where nothing is, what is newest."""
+    locale, params = request.state.locale, request.query_params
+    text = stripped(params.get("q"))[:MOST_LETTERS]
+    with request.state.reads.begin() as db:
+        hold, found = own_hold(request, db), find(db, text, locale)
+        pages = max(1, -(-len(found.product_ids) // PER_PAGE))
+        number = min(whole_number(params.get("page"), least=1, most=LAST_PAGE) or 1, pages)
+        first = PER_PAGE * (number - 1)
+        hits = cards_of(db, found.product_ids[first : first + PER_PAGE], locale, hold)
+        return page(
+            request,
+            "catalogue/search.html",
+            text=text,
+            found=found,
+            cards=hits,
+            number=number,
+            pages=pages,
+            newest=[] if hits else newest_cards(db, locale, NEWEST_ON_HOME, hold),
+        )
+
+
+def sold(request: Request) -> Response:
+    """Show the pieces that have found a home, each with siblings that have not."""
+    locale = request.state.locale
+    number = whole_number(request.query_params.get("page"), least=1, most=LAST_PAGE) or 1
+    with request.state.reads.begin() as db:
+        cards = sold_cards(db, locale, number)
+        if not cards and number > 1:
+            raise HTTPException(404)
+        shown = cards[:PER_PAGE]
+        return page(
+            request,
+            "catalogue/sold.html",
+            cards=shown,
+            more=len(cards) > PER_PAGE,
+            number=number,
+            siblings=siblings_of(db, [card.product_id for card in shown], locale),
+        )
 
 
 def product(request: Request) -> Response:
@@ -158,7 +227,9 @@ def _sending(
 
 routes = [
     Get("/", home, access=PUBLIC, kept=()),
-    Get("/products", product_list, access=PUBLIC, kept=("page",)),
+    Get("/products", product_list, access=PUBLIC, kept=PARAMETERS),
     Get("/products/{slug}", product, access=PUBLIC, kept=("country",)),
-    Get("/collections/{slug}", collection, access=PUBLIC, kept=("page",)),
+    Get("/collections/{slug}", collection, access=PUBLIC, kept=PARAMETERS),
+    Get("/search", search, access=PUBLIC),
+    Get("/sold", sold, access=PUBLIC, kept=("page",)),
 ]

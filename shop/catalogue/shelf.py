@@ -5,7 +5,7 @@ the same whether the shop has ten products or ten thousand: each order has an in
 and nothing is counted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -27,6 +27,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from shop.catalogue.models import (
     CollectionProduct,
+    CollectionText,
     Kind,
     Photo,
     PhotoText,
@@ -122,6 +123,22 @@ def _siblings() -> Select[Any]:
     return cards(newest().where(related, in_stock(), Product.id != bindparam("of")))
 
 
+def cards_of(
+    db: Session, product_ids: Sequence[int], locale: str, own_hold: Mapping[int, int]
+) -> list[Card]:
+    """Return the cards of *product_ids*, in that order; what is not published is left out."""
+    values = {"locale": locale, "ids": product_ids, "most": len(product_ids), "skipped": 0}
+    found = {card.product_id: card for card in read_cards(db, _named(), values, own_hold)}
+    return [found[product_id] for product_id in product_ids if product_id in found]
+
+
+@cache
+def _named() -> Select[Any]:
+    named = Product.id.in_(bindparam("ids", expanding=True))
+    keys = select(Product.id.label("id"), Product.id.label("place"))
+    return cards(keys.where(named, Product.status == Status.PUBLISHED))
+
+
 # --- how cards are read ---------------------------------------------------------------------------
 
 
@@ -211,7 +228,9 @@ def _with_everything(keys: CTE, *, falling: bool) -> Select[Any]:
 
 
 def language_of(
-    texts: type[ProductText | PhotoText], key: str, owner: InstrumentedAttribute[int]
+    texts: type[ProductText | PhotoText | CollectionText],
+    key: str,
+    owner: InstrumentedAttribute[int],
 ) -> ColumnElement[str]:
     """Return the language in which something is told: the reader's, else the first there is."""
     reader, first = aliased(texts), aliased(texts)

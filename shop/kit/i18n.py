@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
@@ -27,7 +28,7 @@ from babel.dates import (
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_currency
+from babel.numbers import format_currency, format_decimal
 from babel.support import LazyProxy
 
 from shop.kit.clock import LOCAL
@@ -116,6 +117,11 @@ def _money_pattern(locale: str, *, whole: bool) -> str:
     if whole:
         pattern = pattern.replace(".00", "")
     return re.sub(r"¤\s*(?=[#0])", "¤\u00a0", re.sub(r"(?<=0)\s*¤", "\u00a0¤", pattern))
+
+
+def format_number(number: str) -> str:
+    """Return a number as people write it: 9.5 is 9,5 in Swedish."""
+    return format_decimal(Decimal(number), locale=_written_locale(), group_separator=False)
 
 
 def format_day(day: date, style: str = "d MMMM") -> str:

@@ -32,6 +32,7 @@ def make_environment(*, html: bool, **shop_globals: Any) -> Environment:
         i18n.gettext, i18n.ngettext, newstyle=True, pgettext=i18n.pgettext
     )
     environment.filters.update(
+        number=i18n.format_number,
         day=i18n.format_day,
         weekday=i18n.format_weekday,
         days_until=i18n.format_days,

@@ -129,6 +129,7 @@ def _add(
         price_amount=doll["price_amount"],
         weight_g=doll["weight_g"],
         thickness_mm=doll["thickness_mm"],
+        height_mm=doll["height_mm"],
         lead_time_days=doll["lead_time_days"],
         edition_size=doll["edition_size"],
         collection_ids=[collection_ids[slug] for slug in doll["collections"]],
