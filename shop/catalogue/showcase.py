@@ -1,11 +1,13 @@
-"""One product as its page shows it, in two statements that load rows and no objects."""
+"""One product as its page shows it, in two statements that load rows and no objects.
+
+The statements are made once: building one takes as long as the database takes to answer it.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from shop.catalogue.models import Photo, PhotoText, Product, ProductText, Status
@@ -45,7 +47,6 @@ class ShownProduct:
     lead_time_days: int | None
     edition_size: int | None
     takes_personal_text: bool
-    published_at: datetime | None
     texts: Mapping[str, ShownText]
     photos: Sequence[ShownPhoto]
 
@@ -54,58 +55,49 @@ class ShownProduct:
         return self.texts.get(locale) or next(iter(self.texts.values()))
 
 
-PRODUCT = (
-    Product.id,
-    Product.slug,
-    Product.kind,
-    Product.status,
-    Product.weight_g,
-    Product.thickness_mm,
-    Product.lead_time_days,
-    Product.edition_size,
-    Product.takes_personal_text,
-    Product.published_at,
-)
-TEXT = (
-    ProductText.locale,
-    ProductText.name,
-    ProductText.story,
-    ProductText.materials,
-    ProductText.size,
-    ProductText.care,
-    ProductText.warning,
-)
-ITS_OWN = len(PRODUCT)
+def _products_by_slug() -> Select[Any]:
+    product, text = Product.__table__.c, ProductText.__table__.c
+    return (
+        select(*(product[name] for name in FACTS), *(text[name] for name in WORDS))
+        .join_from(Product.__table__, ProductText.__table__)
+        .where(product.slug == bindparam("slug"), product.status != Status.DRAFT)
+        .order_by(text.locale)
+    )
+
+
+def _photos_of_product() -> Select[Any]:
+    photo, text = Photo.__table__.c, PhotoText.__table__.c
+    return (
+        select(photo.id, photo.hash, photo.in_scale, text.locale, text.alt)
+        .join_from(Photo.__table__, PhotoText.__table__, isouter=True)
+        .where(photo.product_id == bindparam("product_id"))
+        .order_by(photo.position, photo.id, text.locale)
+    )
+
+
+WORDS = [field.name for field in fields(ShownText)]
+FACTS = [field.name for field in fields(ShownProduct) if field.name not in ("texts", "photos")]
+PRODUCTS_BY_SLUG, PHOTOS_OF_PRODUCT = _products_by_slug(), _photos_of_product()
 
 
 def shown_product(db: Session, slug: str) -> ShownProduct | None:
     """Return the product at *slug* with its words and photos, unless it is a draft."""
-    rows: Sequence[Any] = db.execute(
-        select(*PRODUCT, *TEXT)
-        .join(ProductText, ProductText.product_id == Product.id)
-        .where(Product.slug == slug, Product.status != Status.DRAFT)
-        .order_by(ProductText.locale)
-    ).all()
+    rows: Sequence[Any] = db.execute(PRODUCTS_BY_SLUG, {"slug": slug}).all()
     if not rows:
         return None
-    texts = {row.locale: ShownText(*row[ITS_OWN:]) for row in rows}
-    facts = (*rows[0][:ITS_OWN], texts, _photos(db, rows[0].id))
+    texts = {row.locale: ShownText(*row[len(FACTS) :]) for row in rows}
+    facts = (*rows[0][: len(FACTS)], texts, _photos(db, rows[0].id))
     return ShownProduct(*facts)
 
 
 def _photos(db: Session, product_id: int) -> list[ShownPhoto]:
-    rows = db.execute(
-        select(Photo.id, Photo.hash, Photo.in_scale, PhotoText.locale, PhotoText.alt)
-        .outerjoin(PhotoText, PhotoText.photo_id == Photo.id)
-        .where(Photo.product_id == product_id)
-        .order_by(Photo.position, Photo.id, PhotoText.locale)
-    )
-    of_each: dict[int, list[Any]] = {}
-    for row in rows:
-        of_each.setdefault(row.id, []).append(row)
-    return [
-        ShownPhoto(
-            first.hash, first.in_scale, {row.locale: row.alt for row in (first, *more) if row.alt}
-        )
-        for first, *more in of_each.values()
-    ]
+    alts: dict[int, dict[str, str]] = {}
+    photos: list[ShownPhoto] = []
+    for row in db.execute(PHOTOS_OF_PRODUCT, {"product_id": product_id}):
+        photo_id, photo_hash, in_scale, locale, alt = row
+        if photo_id not in alts:
+            alts[photo_id] = {}
+            photos.append(ShownPhoto(photo_hash, in_scale, alts[photo_id]))
+        if alt:
+            alts[photo_id][locale] = alt
+    return photos

@@ -1,6 +1,7 @@
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Protocol, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -36,6 +37,35 @@ class DeliveryOption:
         return None if self.fetched else working_days_after(dispatch, self.days_most)
 
 
+class Zone(Protocol):
+    """Countries that share their postage, as far as a price depends on them."""
+
+    @property
+    def free_from_amount(self) -> int | None: ...
+    @property
+    def days_least(self) -> int: ...
+    @property
+    def days_most(self) -> int: ...
+
+
+class Rate(Protocol):
+    """What one method costs up to a weight and a thickness."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def max_g(self) -> int: ...
+    @property
+    def max_mm(self) -> int: ...
+    @property
+    def amount(self) -> int: ...
+    @property
+    def offered(self) -> bool: ...
+
+
+SomeRate = TypeVar("SomeRate", bound=Rate)
+
+
 def zones(db: Session) -> Sequence[ShippingZone]:
     return db.scalars(select(ShippingZone).order_by(ShippingZone.position, ShippingZone.id)).all()
 
@@ -52,7 +82,12 @@ def rates_in_force(db: Session, zone_id: int, today: date) -> list[ShippingRate]
         .where(ShippingRate.zone_id == zone_id, ShippingRate.valid_from <= today)
         .order_by(ShippingRate.valid_from, ShippingRate.id)
     )
-    newest = {(rate.method, rate.max_g): rate for rate in rows}
+    return in_force(rows)
+
+
+def in_force(rates: Iterable[SomeRate]) -> list[SomeRate]:
+    """Return those of a zone's *rates*, in the order of their days, that no later one replaces."""
+    newest = {(rate.method, rate.max_g): rate for rate in rates}
     offered = [rate for rate in newest.values() if rate.offered]
     return sorted(offered, key=lambda rate: (rate.max_g, rate.amount))
 
@@ -80,11 +115,9 @@ def zone_of(db: Session, country: str) -> ShippingZone | None:
     return next((zone for zone in zones(db) if country in zone.country_codes), None)
 
 
-def options_in(
-    zone: ShippingZone, rates: Sequence[ShippingRate], parcel: Parcel
-) -> list[DeliveryOption]:
+def options_in(zone: Zone, rates: Sequence[Rate], parcel: Parcel) -> list[DeliveryOption]:
     """Return how *parcel* can be sent within *zone* at the *rates* in force, cheapest first."""
-    fitting: dict[str, ShippingRate] = {}
+    fitting: dict[str, Rate] = {}
     for rate in rates:
         if parcel.weight_g <= rate.max_g and parcel.thickness_mm <= rate.max_mm:
             fitting.setdefault(rate.method, rate)  # the lightest tier that holds it

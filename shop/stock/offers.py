@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from shop.catalogue.models import Kind, Variant
@@ -83,34 +83,32 @@ class Offer:
         ]
 
 
+def _levels_of_product() -> Select[Any]:
+    variant, level = Variant.__table__.c, StockLevel.__table__.c
+    return (
+        select(*(variant[name] for name in ShownVariant._fields), level.on_hand, level.reserved)
+        .join_from(Variant.__table__, StockLevel.__table__, isouter=True)
+        .where(variant.product_id == bindparam("product_id"))
+        .order_by(variant.position, variant.id)
+    )
+
+
+LEVELS_OF_PRODUCT = _levels_of_product()
+
+
 def offer_of(db: Session, product: ShownProduct, own_hold: Mapping[int, int]) -> Offer:
     """Return what can be had of *product* by the buyer whose unpaid order holds *own_hold*."""
-    rows = db.execute(
-        select(
-            Variant.id,
-            Variant.sku,
-            Variant.options,
-            Variant.price_amount,
-            StockLevel.on_hand,
-            StockLevel.reserved,
+    choices = []
+    for *facts, on_hand, reserved in db.execute(LEVELS_OF_PRODUCT, {"product_id": product.id}):
+        variant = ShownVariant(*facts)
+        can_be_had = availability_of(
+            product.kind,
+            product.status,
+            on_hand=on_hand or 0,
+            reserved=reserved or 0,
+            own=own_hold.get(variant.id, 0),
         )
-        .outerjoin(StockLevel, StockLevel.variant_id == Variant.id)
-        .where(Variant.product_id == product.id)
-        .order_by(Variant.position, Variant.id)
-    ).all()
-    choices = [
-        Choice(
-            ShownVariant(*row[:4]),
-            availability_of(
-                product.kind,
-                product.status,
-                on_hand=row.on_hand or 0,
-                reserved=row.reserved or 0,
-                own=own_hold.get(row.id, 0),
-            ),
-        )
-        for row in rows
-    ]
+        choices.append(Choice(variant, can_be_had))
     return Offer(choices, _numbers(db, product, choices))
 
 

@@ -355,7 +355,7 @@ def counted() -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("pieces", [0, 1, 4])
-def test_the_page_asks_the_database_six_times(
+def test_the_page_asks_the_database_five_times(
     buyer: Buyer, shelf: Shelf, sessions: Sessions, pieces: int
 ) -> None:
     shelf.add("raven", on_hand=pieces, kind="batch")
@@ -364,7 +364,7 @@ def test_the_page_asks_the_database_six_times(
     with counted() as said:
         assert buyer.get("/products/raven?anew").status_code == 200
     asked = [one for one in said if "preferences" not in one and "public_version" not in one]
-    assert len(asked) == 6, "\n".join(asked)
+    assert len(asked) == 5, "\n".join(asked)
 
 
 def test_the_buyers_own_piece_is_never_somebody_elses(
