@@ -57,6 +57,7 @@ class Details:
     weight_g: int
     thickness_mm: int
     height_mm: int | None = None  # to be found by; as it stands, where the others are as packed
+    takes_personal_text: bool = False
     lead_time_days: int | None = None
     edition_size: int | None = None
     collection_ids: Group[int] = field(default_factory=tuple)
@@ -75,6 +76,7 @@ def create_product(
         weight_g=details.weight_g,
         thickness_mm=details.thickness_mm,
         height_mm=details.height_mm,
+        takes_personal_text=details.takes_personal_text,
         lead_time_days=details.lead_time_days,
         edition_size=details.edition_size,
         created_at=now,
@@ -104,6 +106,7 @@ def edit_product(db: Session, product: Product, details: Details, *, now: dateti
     product.weight_g = details.weight_g
     product.thickness_mm = details.thickness_mm
     product.height_mm = details.height_mm
+    product.takes_personal_text = details.takes_personal_text
     product.lead_time_days = details.lead_time_days
     product.edition_size = details.edition_size
     there = {text.locale: text for text in product.texts}
@@ -172,6 +175,7 @@ def duplicate(db: Session, product: Product, language: str, *, now: datetime) ->
         weight_g=product.weight_g,
         thickness_mm=product.thickness_mm,
         height_mm=product.height_mm,
+        takes_personal_text=product.takes_personal_text,
         lead_time_days=product.lead_time_days,
         edition_size=product.edition_size,
         collection_ids=collection_ids_of(db, product.id),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wtforms import Field, RadioField, SelectMultipleField, TextAreaField
+from wtforms import BooleanField, Field, RadioField, SelectMultipleField, TextAreaField
 from wtforms.validators import ValidationError
 from wtforms.widgets import TextInput
 
@@ -126,6 +126,7 @@ class ProductForm(ShopForm):
             name=texts[first].name if first in texts else "",
             price=product.variants[0].price_amount if product else None,
             height=product.height_mm if product else None,
+            takes_personal_text=product is not None and product.takes_personal_text,
             collections=list(chosen or ()),
             **self.defaults,
         )
@@ -186,6 +187,7 @@ class ProductForm(ShopForm):
             weight_g=self.filled("weight_g"),
             thickness_mm=self.filled("thickness_mm"),
             height_mm=self.height.data,
+            takes_personal_text=bool(self.takes_personal_text.data),
             lead_time_days=self.filled("lead_time_days") if kind == Kind.MADE_TO_ORDER else None,
             edition_size=self.edition_size.data if kind == Kind.BATCH else None,
             collection_ids=self._known & set(self.collections.data or ()),

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from shop.kit.forms import stripped, whole_number
-from shop.kit.i18n import format_money
+from shop.kit.i18n import format_money, speaking
 from shop.kit.money import Money
 from shop.kit.routing import OWNER, Get, Post
 from shop.kit.templating import page
@@ -107,6 +107,15 @@ def show_order(
             problem=problem,
             tracking=tracking,
         )
+
+
+def show_slip(request: Request) -> Response:
+    """Show what goes into the parcel, in the language of who bought it: without a price."""
+    with request.state.reads.begin() as db:
+        order = _order(request, db)
+        left = pieces_left(db, order.lines)
+    with speaking(order.locale):
+        return page(request, "orders/admin/slip.html", order=order, left=left)
 
 
 def send(request: Request, form: FormData) -> Response:
@@ -216,6 +225,7 @@ def _order(request: Request, db: Session) -> Order:
 routes = [
     Get("/admin/orders", show_list, access=OWNER),
     Get("/admin/orders/{number}", show_order, access=OWNER),
+    Get("/admin/orders/{number}/slip", show_slip, access=OWNER),
     Post("/admin/orders/{number}/shipment", send, access=OWNER),
     Post("/admin/orders/{number}/shipment/undo", unsend, access=OWNER),
     Post("/admin/orders/{number}/review", release_from_review, access=OWNER),

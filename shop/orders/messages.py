@@ -39,6 +39,7 @@ class ShownLine:
     total: Money
     photo: str | None  # its whole address
     alt: str
+    words: str  # that the buyer had put on it
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,7 @@ def _lines(
             if line.photo_hash
             else None,
             alt=_alt(line, products.get(line.variant_id), locale),
+            words=line.personal_text,
         )
         for line in order.lines
     ]

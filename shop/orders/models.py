@@ -129,6 +129,10 @@ class Order(Base):
         return self.buyer_name or self.name
 
     @property
+    def is_gift(self) -> bool:
+        return bool(self.buyer_name or self.gift_note)
+
+    @property
     def fetched(self) -> bool:
         """Whether it is fetched instead of sent."""
         return self.shipping_method == PICKUP

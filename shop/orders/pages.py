@@ -4,6 +4,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shop.cart.cookie import COOKIE, read_cart
+from shop.kit.cookies import get_cookie, set_cookie
 from shop.kit.routing import PUBLIC, Get
 from shop.kit.templating import page
 from shop.orders.models import Status
@@ -24,9 +26,12 @@ def show(request: Request) -> Response:
         sent_back = refunds_of_order(db, order_id)
     if order is None:
         raise HTTPException(404)
+    cart = read_cart(get_cookie(request, COOKIE), request.state.signer)
+    own = order.bought and order.cart_id == cart.id  # paid, and still in this visitor's basket
     response = page(
         request,
         "orders/show.html",
+        cart_count=0 if own else cart.count,
         order=order,
         token=request.path_params["token"],
         sent_back=[refund for refund in sent_back if refund.status in GIVEN_BACK],
@@ -36,6 +41,8 @@ def show(request: Request) -> Response:
     response.headers["Cache-Control"] = "no-store"
     if order.status == Status.PENDING:
         response.headers["Refresh"] = ASK_AGAIN
+    if own:
+        set_cookie(request, response, COOKIE, "", 0)
     return response
 
 

@@ -14,6 +14,7 @@ from shop.kit.i18n import country_name
 from shop.kit.routing import OWNER, Get, Post
 from shop.kit.templating import page
 from shop.owner.actions import write_audit
+from shop.preferences.actions import set_preferences
 from shop.shipping.actions import (
     add_zone,
     change_zone,
@@ -22,8 +23,8 @@ from shop.shipping.actions import (
     set_prices,
     start_with_swedish_postage,
 )
-from shop.shipping.forms import PricesForm, ZoneForm
-from shop.shipping.models import ShippingZone
+from shop.shipping.forms import PricesForm, ZoneForm, pickup_form
+from shop.shipping.models import PICKUP, ShippingZone
 from shop.shipping.names import method_name
 from shop.shipping.queries import rates_in_force, rates_to_come, zones
 from shop.shipping.table import bounds, by_method
@@ -58,6 +59,26 @@ def start(request: Request, form: FormData) -> Response:  # noqa: ARG001 - the b
     with till.sessions.begin() as db:
         start_with_swedish_postage(db, _today(request))
         write_audit(db, "owner", DEED, "", now=till.now())
+    return _back("saved")
+
+
+# --- to fetch it ----------------------------------------------------------------------------------
+
+
+def show_pickup(request: Request) -> Response:
+    form = pickup_form(None, request.state.preferences.current)
+    return page(request, "shipping/pickup.html", form=form)
+
+
+def save_pickup(request: Request, form: FormData) -> Response:
+    filled_in = pickup_form(form, request.state.preferences.current)
+    if not filled_in.validate():
+        return page(request, "shipping/pickup.html", status=422, form=filled_in)
+    till = request.state.till
+    with till.sessions.begin() as db:
+        set_preferences(db, **filled_in.values())
+        write_audit(db, "owner", DEED, method_name(PICKUP), now=till.now())
+    request.state.preferences.refresh()
     return _back("saved")
 
 
@@ -196,6 +217,8 @@ def _back(note: str) -> Response:
 routes = [
     Get("/admin/shipping", show_list, access=OWNER),
     Post("/admin/shipping/start", start, access=OWNER),
+    Get("/admin/shipping/pickup", show_pickup, access=OWNER),
+    Post("/admin/shipping/pickup", save_pickup, access=OWNER),
     Get("/admin/shipping/zones/new", show_new_zone, access=OWNER),
     Post("/admin/shipping/zones/new", save_new_zone, access=OWNER),
     Get("/admin/shipping/zones/{id}", show_zone, access=OWNER),

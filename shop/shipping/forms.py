@@ -4,16 +4,17 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 from wtforms import BooleanField, DateField, Field, FieldList, FormField, SelectField, TextAreaField
 from wtforms.validators import ValidationError
 
-from shop.kit.forms import CountField, LineField, MoneyField, Needed, ShopForm
+from shop.kit.forms import CountField, LineField, MoneyField, Needed, ShopForm, clean_lines
 from shop.kit.i18n import country_name, format_day, speaking
 from shop.kit.i18n import gettext as _
 from shop.kit.i18n import lazy_gettext as lazy
-from shop.preferences.forms import AtMost, country_codes
+from shop.preferences.forms import AtMost, country_codes, language_name
+from shop.preferences.values import Preferences
 from shop.shipping.actions import OTHER_EU, Tier, ZoneFacts
 from shop.shipping.models import Method, ShippingRate, ShippingZone
 from shop.shipping.names import method_name
@@ -23,6 +24,7 @@ HEAVIEST_G = 30_000
 THICKEST_MM = 1500
 MOST_TIERS = 60
 ALL_OF_EU = "EU"
+LONGEST_PLACE = 500
 
 
 class ZoneForm(ShopForm):
@@ -113,6 +115,51 @@ def _codes_by_name() -> dict[str, str]:
         english = {country_name(code).casefold(): code for code in codes}
     ours = {country_name(code).casefold(): code for code in codes}
     return english | ours | {code.casefold(): code for code in codes}
+
+
+# --- to fetch it ----------------------------------------------------------------------------------
+
+
+class PickupForm(ShopForm):
+    """Whether buyers may fetch what they bought, and where and when, in each language."""
+
+    pickup_offered = BooleanField(lazy("Buyers may fetch their order here"))
+
+    def __init__(self, formdata: Any, now: Preferences) -> None:
+        texts = {f"place_{code}": text for code, text in (now.pickup or {}).items()}
+        super().__init__(formdata, data={"pickup_offered": now.pickup_offered, **texts})
+        self._languages = now.languages
+
+    @property
+    def places(self) -> list[Field]:
+        """Return the fields that say where and when, one for each language of the shop."""
+        return [self[f"place_{code}"] for code in self._languages]
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        valid = bool(super().validate(extra_validators))
+        if self.pickup_offered.data and not any(field.data for field in self.places):
+            self.places[0].errors = [_("Write where and when an order can be fetched.")]
+            return False
+        return valid
+
+    def values(self) -> dict[str, Any]:
+        texts = {field.short_name.removeprefix("place_"): field.data for field in self.places}
+        return {
+            "pickup_offered": self.pickup_offered.data,
+            "pickup": {code: text for code, text in texts.items() if text},
+        }
+
+
+def pickup_form(formdata: Any, now: Preferences) -> PickupForm:
+    """Return the form with a text for each language of the shop."""
+    places = {
+        f"place_{code}": TextAreaField(
+            language_name(code), [AtMost(LONGEST_PLACE)], filters=[clean_lines]
+        )
+        for code in now.languages
+    }
+    made = cast("type[PickupForm]", type("PickupForm", (PickupForm,), places))
+    return made(formdata, now)
 
 
 # --- prices ---------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ class WithdrawalForm(ShopForm):
     )
 
     def __init__(self, formdata: Any, *, order: Order | None, token: str) -> None:
-        known = {"name": order.name, "email": order.email} if order is not None else {}
+        known = {"name": order.payer, "email": order.email} if order is not None else {}
         self.offered = [(line.id, line_words(line)) for line in order.lines] if order else []
         super().__init__(
             formdata, data=known | {"lines": [line_id for line_id, _words in self.offered]}
