@@ -12,6 +12,7 @@ from shop.kit.compression import MADE_ONCE, WORTH_IT
 mimetypes.add_type("font/woff2", ".woff2")
 mimetypes.add_type("text/javascript", ".js")
 FOLDER = Path(__file__).parents[2] / "static"
+IMPORT = re.compile(rb"""@import "/static/([^"]+)";\n""")
 REFERENCE = re.compile(rb"""url\((["']?)/static/([^"')]+)\1\)""")
 
 
@@ -31,7 +32,8 @@ class StaticFile:
 @dataclass
 class StaticFiles:
     """Every file below *folder*, in memory. ``css/app.css`` is served as ``css/app.<hash>.css``,
-    and a stylesheet's own ``url(/static/…)`` names follow.
+    and a stylesheet's own ``url(/static/…)`` names follow. What it imports stands in it: a browser
+    fetches one file.
     """
 
     folder: Path
@@ -48,6 +50,7 @@ class StaticFiles:
         name = path.relative_to(self.folder).as_posix()
         body = path.read_bytes()
         if path.suffix == ".css":
+            body = IMPORT.sub(lambda found: (self.folder / found[1].decode()).read_bytes(), body)
             body = REFERENCE.sub(
                 lambda found: b'url("' + self.url(found[2].decode()).encode() + b'")', body
             )

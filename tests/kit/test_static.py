@@ -68,3 +68,13 @@ def test_our_own_files_are_served_with_their_types() -> None:
         *("image/png", "image/jpeg", "image/avif", "image/webp", "image/x-icon"),
         *("image/vnd.microsoft.icon", "text/plain", "application/manifest+json"),
     }
+
+
+def test_what_a_stylesheet_imports_stands_in_it(folder: Path) -> None:
+    (folder / "css" / "tokens.css").write_text("b { src: url(/static/x.woff2) }\n")
+    (folder / "css" / "app.css").write_text('@import "/static/css/tokens.css";\na { color: red }\n')
+    static = StaticFiles(folder)
+    file = static.get(static.url("css/app.css").removeprefix("/static/"))
+    assert file is not None
+    font = static.url("x.woff2")
+    assert file.body.decode() == f'b {{ src: url("{font}") }}\na {{ color: red }}\n'
