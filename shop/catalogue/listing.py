@@ -259,6 +259,7 @@ def _photo() -> ScalarSelect[str]:
         .where(CollectionProduct.collection_id == Collection.id, _published())
         .order_by(CollectionProduct.product_id.desc())
         .limit(1)
+        .correlate(Collection)
         .scalar_subquery()
     )
     return (
