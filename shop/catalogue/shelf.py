@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from shop.catalogue.models import (
+    Collection,
     CollectionProduct,
     CollectionText,
     Kind,
@@ -50,6 +51,9 @@ FEW = 10  # so many are counted out to buyers, as in the stock room
 
 
 Places = Select[int, Any]  # ids, and by what they are ordered
+
+
+LATEST_SIBLINGS = 60  # of a collection; those that are still there are among its newest
 
 
 class Card(NamedTuple):
@@ -107,20 +111,33 @@ def living_siblings(
     limit: int,
     own_hold: Mapping[int, int] | None = None,
 ) -> list[Card]:
-    """Return what there is of the collections that a product is in, the newest first."""
+    """Return what there is of the collection that a product is in, the newest first.
+
+    Of its latest members, that is: however many have been sold before, they are not looked at.
+    """
     values = {"of": product_id, "locale": locale, "most": limit, "skipped": 0}
     return read_cards(db, _siblings(), values, own_hold or {})
 
 
 @cache
 def _siblings() -> Select[Any]:
-    mine, theirs = aliased(CollectionProduct), aliased(CollectionProduct)
-    related = exists().where(
-        mine.product_id == bindparam("of"),
-        theirs.collection_id == mine.collection_id,
-        theirs.product_id == Product.id,
+    first = (
+        select(CollectionProduct.collection_id)
+        .join(Collection)
+        .where(CollectionProduct.product_id == bindparam("of"))
+        .order_by(Collection.position, Collection.id)
+        .limit(1)
+        .scalar_subquery()
     )
-    return cards(newest().where(related, in_stock(), Product.id != bindparam("of")))
+    latest = (
+        select(CollectionProduct.product_id)
+        .where(CollectionProduct.collection_id == first)
+        .order_by(CollectionProduct.product_id.desc())
+        .limit(LATEST_SIBLINGS)
+        .subquery()
+    )
+    keys = newest().join(latest, latest.c.product_id == Product.id)
+    return cards(keys.where(in_stock(), Product.id != bindparam("of")))
 
 
 def cards_of(

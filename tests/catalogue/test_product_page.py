@@ -19,6 +19,7 @@ from shop.catalogue.models import (
     ProductText,
     Variant,
 )
+from shop.catalogue.shelf import _siblings
 from shop.kit.db import Sessions
 from shop.sandbox.stand_in.server import StandInServer
 from shop.stock.actions import count, put_back, put_on_shelf, release, reserve
@@ -380,3 +381,35 @@ def test_the_buyers_own_piece_is_never_somebody_elses(
     page = other.get("/en/products/raven")
     assert "Someone is paying for it right now. If it comes to nothing" in words(page)
     assert fields_of(page.text, "tell-me") == {"variant": str(raven), "email": ""}
+
+
+@on_both_databases
+def test_beside_it_stands_what_there_is_of_its_collection(
+    buyer: Buyer, shelf: Shelf, sessions: Sessions
+) -> None:
+    slugs = ["raven", *(f"doll-{n}" for n in range(8))]
+    for slug in slugs:
+        shelf.add(slug, on_hand=0 if slug == "doll-7" else 1, kind="unique")
+    shelf.add("stranger")
+    together(sessions, *slugs)
+    with sessions.begin() as db:
+        db.execute(update(Product).where(Product.slug == "doll-6").values(status="archived"))
+    page = buyer.get("/products/raven").text
+    assert "<h2>I samma sällskap</h2>" in page
+    named = re.findall(r'<h3 class="name"><a href="/products/([^"]+)"', page)
+    assert named == ["doll-5", "doll-4", "doll-3", "doll-2"]
+    assert 'class="shelf"' not in buyer.get("/products/stranger").text
+
+
+def test_however_many_of_a_collection_are_sold_only_its_latest_are_looked_at(
+    buyer: Buyer, shelf: Shelf, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of the latest three are sold, and what is older is not asked about."""
+    monkeypatch.setattr("shop.catalogue.shelf.LATEST_SIBLINGS", 3)
+    _siblings.cache_clear()
+    for slug, pieces in (("old", 1), ("raven", 1), ("one", 1), ("two", 0), ("three", 0)):
+        shelf.add(slug, on_hand=pieces, kind="unique")
+    together(sessions, "old", "raven", "one", "two", "three")
+    page = buyer.get("/products/raven").text
+    _siblings.cache_clear()
+    assert re.findall(r'<h3 class="name"><a href="/products/([^"]+)"', page) == ["one"]
