@@ -27,6 +27,7 @@ def make_environment(*, html: bool, **shop_globals: Any) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=not html,
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+        auto_reload=False,  # templates come with the program, and are asked for all the time
     )
     environment.install_gettext_callables(  # type: ignore[attr-defined] # from the extension
         i18n.gettext, i18n.ngettext, newstyle=True, pgettext=i18n.pgettext
@@ -42,8 +43,18 @@ def make_environment(*, html: bool, **shop_globals: Any) -> Environment:
         markdown=lambda text: Markup(markdown(text)),  # noqa: S704 - sanitised there
     )
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
-    environment.globals.update(money=_money, **shop_globals)
+    # Words are most of what a page asks for: straight there, and not through the context twice.
+    say = _speaker(Markup if html else str)
+    environment.globals.update(gettext=say, _=say, money=_money, **shop_globals)
     return environment
+
+
+def _speaker(mark: type[str]) -> Callable[..., str]:
+    def say(message: str, **variables: object) -> str:
+        text = mark(i18n.gettext(message))
+        return text % variables if "%" in text else text
+
+    return say
 
 
 def filler(environment: Environment) -> Callable[[str, Mapping[str, Any]], str]:
