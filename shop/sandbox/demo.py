@@ -49,6 +49,11 @@ SHOP = {
     "country": "SE",
     "email": "hej@fingerdockor.example",
     "phone": "070-174 06 05",
+    "pickup_offered": True,
+    "pickup": {
+        "sv": "Demoverkstaden, Exempelvägen 1 i Hallstavik.\nLördagar klockan 10–14.",
+        "en": "Demoverkstaden, Exempelvägen 1 in Hallstavik.\nSaturdays from 10 to 2.",
+    },
 }
 
 
@@ -131,6 +136,7 @@ def _add(
         thickness_mm=doll["thickness_mm"],
         height_mm=doll["height_mm"],
         lead_time_days=doll["lead_time_days"],
+        takes_personal_text=doll["kind"] == Kind.MADE_TO_ORDER,
         edition_size=doll["edition_size"],
         collection_ids=[collection_ids[slug] for slug in doll["collections"]],
     )
