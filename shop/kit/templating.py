@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
-from jinja2.runtime import Context
+from jinja2.runtime import Context, Macro
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -15,6 +15,7 @@ from shop.kit.markdown import markdown
 from shop.kit.money import Money
 
 FOLDER = Path(__file__).parents[2] / "templates"
+MOST_REMEMBERED = 4096  # pieces of pages, of about a kilobyte
 
 
 def make_environment(*, html: bool, **shop_globals: Any) -> Environment:
@@ -45,7 +46,9 @@ def make_environment(*, html: bool, **shop_globals: Any) -> Environment:
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     # Words are most of what a page asks for: straight there, and not through the context twice.
     say = _speaker(Markup if html else str)
-    environment.globals.update(gettext=say, _=say, money=_money, **shop_globals)
+    environment.globals.update(
+        gettext=say, _=say, money=_money, remembered=_remembering(), **shop_globals
+    )
     return environment
 
 
@@ -55,6 +58,28 @@ def _speaker(mark: type[str]) -> Callable[..., str]:
         return text % variables if "%" in text else text
 
     return say
+
+
+def _remembering() -> Callable[..., str]:
+    """Return what calls a macro, and the next time answers what it answered to the same arguments.
+
+    The arguments must be values that can be compared, and the macro may look at nothing else but
+    the language and the owner's preferences.
+    """
+    kept: dict[tuple[object, ...], tuple[str, object]] = {}
+
+    @pass_context
+    def remembered(context: Context, macro: Macro, *arguments: object) -> str:
+        preferences = context["shop"]  # kept with the answer: so its id is nobody else's
+        key = (context.name, macro.name, i18n.current_locale(), id(preferences), arguments)
+        known = kept.get(key)
+        if known is None:
+            if len(kept) >= MOST_REMEMBERED:
+                kept.clear()
+            known = kept[key] = (macro(*arguments), preferences)
+        return known[0]
+
+    return remembered
 
 
 def filler(environment: Environment) -> Callable[[str, Mapping[str, Any]], str]:

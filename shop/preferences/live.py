@@ -16,7 +16,9 @@ class LivePreferences:
 
     def refresh(self) -> None:
         with self._reads.begin() as db:
-            self.current = preferences(db)
+            read = preferences(db)
+        if read != self.current:  # as long as they are the same, they are the same object
+            self.current = read
 
     @property
     def urls(self) -> Urls:
