@@ -24,8 +24,11 @@ def server_programs() -> Path | None:
 
 
 @contextmanager
-def postgresql(programs: Path) -> Iterator[str]:
-    """Run a server for the length of the block and yield its URL, without a database's name."""
+def postgresql(programs: Path, *, durable: bool = False) -> Iterator[str]:
+    """Run a server for the length of the block and yield its URL, without a database's name.
+
+    Unless it is to be *durable* it waits for no disk.
+    """
     folder = Path(tempfile.mkdtemp(prefix="shop-postgresql-"))
     user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
     if user:
@@ -42,7 +45,7 @@ def postgresql(programs: Path) -> Iterator[str]:
 
     run("initdb", "--username=shop", "--auth=trust", "--encoding=UTF8", "--no-sync")
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-    options += " -c max_connections=200 -c fsync=off"
+    options += f" -c max_connections=200 -c fsync={'on' if durable else 'off'}"
     run("pg_ctl", "start", "-w", "-o", options, "-l", str(folder / "log"))
     try:
         yield f"postgresql://shop@127.0.0.1:{port}"

@@ -1,0 +1,107 @@
+"""Pages and the cart: ours, the limits and the peer, on one database, one after the other."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.benchmarks import limit, oscar, ours
+from tests.benchmarks.databases import databases
+from tests.benchmarks.kept import FOLDER, keep
+from tests.benchmarks.load import Ask, Load, load
+from tests.benchmarks.machine import memory_mb
+from tests.benchmarks.say import say, say_load
+
+CACHED = ("list", "product")  # what the page cache keeps
+MEASURED: dict[str, Callable[[ours.Served], list[Ask]]] = {
+    "list": ours.list_page,
+    "product": ours.product_page,
+    "cart": ours.cart_with_a_line,
+    "add": ours.add_to_cart,
+    "search": ours.search,
+}
+OF_OSCAR: dict[str, Callable[[ours.Served], list[Ask]]] = {
+    "list": oscar.catalogue_page,
+    "product": oscar.product_page,
+    "cart": oscar.basket_with_a_line,
+    "add": oscar.add_to_basket,
+}
+
+
+def measure(kind: str) -> None:
+    """Measure all on *kind* of database; figures are named who/processes/cache/what."""
+    with folder_of(kind) as folder, databases(kind, folder) as new:
+        url = ours.filled(new("ours"))
+        sizes: dict[str, int] = {}
+        for processes in (2, 1):
+            sizes |= _ours(kind, url, folder, processes)
+        if kind == "sqlite":
+            _limits(kind, sizes, folder)
+        if not oscar.install():
+            say("django-oscar could not be installed: left out")
+            return
+        keep(kind, "oscar/version", oscar.version())
+        theirs = oscar.filled(new("oscar"), folder)
+        _oscar(kind, theirs, folder)
+
+
+@contextmanager
+def folder_of(part: str) -> Iterator[Path]:
+    """Yield a folder on the disk where a shop would have its data, and not in memory."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"{part}-", dir=FOLDER) as name:
+        yield Path(name)
+
+
+def _ours(kind: str, url: str, folder: Path, processes: int) -> dict[str, int]:
+    sizes = {}
+    with ours.served(url, folder, processes=processes, cache=False) as shop:
+        for what, ask in MEASURED.items():
+            found = _measured(kind, f"ours/{processes}/off/{what}", shop, ask(shop))
+            sizes[what] = found.size
+        memory = sorted(memory_mb(pid) for pid in shop.processes)
+        keep(kind, f"ours/{processes}/off/memory", memory)
+    with ours.served(url, folder, processes=processes, cache=True) as shop:
+        for what in CACHED:
+            _measured(kind, f"ours/{processes}/on/{what}", shop, MEASURED[what](shop))
+        tag = ours.etag(shop, "/products")
+        again = [Ask("/products", {"If-None-Match": tag})]
+        _measured(kind, f"ours/{processes}/on/not modified", shop, again)
+        memory = sorted(memory_mb(pid) for pid in shop.processes)
+        keep(kind, f"ours/{processes}/on/memory", memory)
+    return sizes
+
+
+def _limits(kind: str, sizes: dict[str, int], folder: Path) -> None:
+    for processes in (2, 1):
+        for what in CACHED:
+            with limit.constant_served(sizes[what], folder, processes=processes) as server:
+                _measured(kind, f"limit/{processes}/-/{what}", server, [Ask("/")])
+    if limit.nginx() is None:
+        say("nginx is not installed: left out")
+        return
+    keep(kind, "nginx/version", limit.nginx_version())
+    for what in CACHED:
+        with limit.file_served(sizes[what]) as server:
+            _measured(kind, f"nginx/2/-/{what}", server, [Ask("/")])
+
+
+def _oscar(kind: str, url: str, folder: Path) -> None:
+    with oscar.served(url, folder) as shop:
+        for what, ask in OF_OSCAR.items():
+            _measured(kind, f"oscar/2/-/{what}", shop, ask(shop), seconds=5)
+        memory = sorted(memory_mb(pid) for pid in shop.processes)
+        keep(kind, "oscar/2/-/memory", memory)
+    if kind == "sqlite":  # where its default refuses most
+        with oscar.served(url, folder, immediate=True) as shop:
+            asks = oscar.add_to_basket(shop)
+            _measured(kind, "oscar/2/-/add, immediate", shop, asks, seconds=5)
+
+
+def _measured(
+    kind: str, name: str, server: ours.Served, asks: list[Ask], seconds: float = 3
+) -> Load:
+    found = load(server.url, asks, seconds=seconds)
+    keep(kind, name, found)
+    say_load(f"{kind:10} {name}", found)
+    return found
