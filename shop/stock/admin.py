@@ -18,6 +18,7 @@ from shop.kit.routing import OWNER, Get, Post
 from shop.kit.templating import page
 from shop.orders.models import Order
 from shop.stock.actions import count
+from shop.stock.alerts import waiting_for
 from shop.stock.errors import PromisedAlready
 from shop.stock.forms import MOST_PIECES, CountForm
 from shop.stock.models import StockMovement
@@ -44,6 +45,7 @@ def show_list(request: Request, refused: Refused | None = None, status: int = 20
             "stock/admin/list.html",
             status=status,
             shelf=counted(db),
+            waiting=waiting_for(db),
             refused=refused,
             most={Kind.UNIQUE: 1, Kind.BATCH: MOST_PIECES},
         )

@@ -6,7 +6,7 @@ more. The worker looks at the shelf each round, and that is the only place that 
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -58,6 +58,16 @@ def tell_and_forget(reads: Sessions, sessions: Sessions, now: Clock) -> int:
         _forget_the_told(db, at)
         changed(db, delete(StockAlert).where(_waited_too_long(at)))
         return sum(_tell(db, alert, at) for alert in db.scalars(_to_be_told().limit(IN_A_ROUND)))
+
+
+def waiting_for(db: Session) -> dict[int, int]:
+    """Return how many wait for each variant; what nobody waits for is left out."""
+    rows = db.execute(
+        select(StockAlert.variant_id, func.count())
+        .where(StockAlert.told_at.is_(None))
+        .group_by(StockAlert.variant_id)
+    )
+    return dict(rows.all())
 
 
 def _something_to_do(db: Session, now: datetime) -> bool:

@@ -442,3 +442,19 @@ def test_a_mail_that_cannot_be_sent_is_forgotten_after_a_week(
     look()
     assert waiting(sessions) == []
     assert queued(sessions) == []
+
+
+# --- what the owner sees --------------------------------------------------------------------------
+
+
+def test_the_owner_sees_how_many_wait(
+    owner: Buyer, shelf: Shelf, sessions: Sessions, look: Callable[[], int]
+) -> None:
+    raven = shelf.add("raven", on_hand=0, kind="batch")
+    ask(sessions, raven, "anna@example.se", "bo@example.se")
+    page = owner.get("/admin/stock").text
+    assert "2 väntar på den och får veta när den finns" in page
+    assert "@example.se" not in page.split("<main")[1]  # who they are is nobody's business
+    refill(sessions, raven)
+    look()
+    assert "väntar på den" not in owner.get("/admin/stock").text
