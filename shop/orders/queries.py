@@ -14,10 +14,7 @@ _FROM_STOCK = and_(OrderLine.order_id == Order.id, OrderLine.from_stock.is_(True
 _DEALINGS = (
     select(Order.status, OrderLine.variant_id, func.sum(OrderLine.quantity))
     .outerjoin(OrderLine, _FROM_STOCK)
-    .where(
-        Order.cart_id == bindparam("cart_id"),
-        Order.status.in_((Status.PENDING, *BOUGHT)),
-    )
+    .where(Order.cart_id == bindparam("cart_id"))
     .group_by(Order.status, OrderLine.variant_id)
 )
 
@@ -37,11 +34,11 @@ def held_by_cart(db: Session, cart_id: str) -> dict[int, int]:
 
 @dataclass(frozen=True)
 class Dealings:
-    """What has come of a cart: whether it was bought or waits to be paid, and what it holds."""
+    """What has come of a cart: whether it waits to be paid, what it then holds, or was bought."""
 
-    bought: bool = False
     unpaid: bool = False
     held: Mapping[int, int] = field(default_factory=dict)  # variant id, pieces
+    bought: bool = False
 
 
 def dealings(db: Session, cart_id: str) -> Dealings:
@@ -49,8 +46,8 @@ def dealings(db: Session, cart_id: str) -> Dealings:
     rows = db.execute(_DEALINGS, {"cart_id": cart_id}).all()
     if any(status in BOUGHT for status, _variant_id, _pieces in rows):
         return Dealings(bought=True)
-    held = {variant_id: int(n) for _status, variant_id, n in rows if variant_id}
-    return Dealings(unpaid=bool(rows), held=held)
+    unpaid = [(variant_id, n) for status, variant_id, n in rows if status == Status.PENDING]
+    return Dealings(bool(unpaid), {variant_id: int(n) for variant_id, n in unpaid if variant_id})
 
 
 def cart_is_bought(db: Session, cart_id: str) -> bool:
