@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 
 from shop.commissions import messages as commissions
+from shop.commissions.forgetting import forget_old_wishes
 from shop.config import Config
 from shop.kit.clock import system_clock
 from shop.kit.db import read_sessions, write_sessions
@@ -96,6 +97,11 @@ def run_worker(config: Config, stop: threading.Event) -> None:
             Job("news and ledger", timedelta(minutes=1), lambda: catch_up(till)),
             Job("comparison", timedelta(minutes=10), lambda: compare_everything(till)),
             Job("unused photos", timedelta(hours=1), unused_photos),
+            Job(
+                "old wishes",
+                timedelta(hours=1),
+                lambda: forget_old_wishes(office.reads, till.sessions, till.now),
+            ),
         ],
         stop,
     )

@@ -23,6 +23,7 @@ SHOP = ROOT / "shop"
 FACES = {"pages.py", "admin.py", "messages.py"}
 MAY_BEGIN = {
     "cli.py",
+    "commissions/forgetting.py",
     "mail/worker.py",
     "preferences/live.py",
     "payments/conversations.py",

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from shop.catalogue.models import Product
+from shop.commissions.forgetting import forget_old_wishes
 from shop.commissions.models import Commission
 from shop.kit.db import Sessions
 from shop.mail.models import Message
@@ -268,3 +269,20 @@ def test_strangers_do_not_read_wishes(buyer: Buyer, sold: int, sessions: Session
     assert "Anna" not in buyer.get("/admin/commissions").text
     assert buyer.post("/admin/commissions/1/answered").status_code in (303, 403)
     assert [wish.answered_at for wish in wishes(sessions)] == [None]
+
+
+# --- being forgotten ------------------------------------------------------------------------------
+
+
+@on_both_databases
+def test_a_wish_is_erased_after_three_years_with_the_mail_that_told_of_it(
+    buyer: Buyer, sold: int, sessions: Sessions, reads: Sessions, clock: FixedClock
+) -> None:
+    buyer.post("/products/raven/commission", **WISH)
+    clock.advance(days=3 * 365)
+    assert forget_old_wishes(reads, sessions, clock) == 0
+    buyer.post("/products/raven/commission", **WISH | {"wish": "Red"})
+    clock.advance(seconds=1)
+    assert forget_old_wishes(reads, sessions, clock) == 1
+    assert [wish.wish for wish in wishes(sessions)] == ["Red"]
+    assert len(mails(sessions)) == 1
