@@ -54,7 +54,6 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_products_status_published_at_id"), "products", ["status", "published_at", "id"]
     )
-    op.create_index(op.f("ix_products_height_mm"), "products", ["height_mm"])
     _fill()
 
 
@@ -75,7 +74,6 @@ def _fill() -> None:
 
 
 def downgrade() -> None:
-    op.drop_index(op.f("ix_products_height_mm"), table_name="products")
     op.drop_index(op.f("ix_products_status_published_at_id"), table_name="products")
     op.create_index(op.f("ix_products_published_at"), "products", ["published_at"])
     op.drop_index(op.f("ix_variants_price_amount_product_id"), table_name="variants")

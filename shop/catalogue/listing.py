@@ -41,6 +41,7 @@ from shop.catalogue.shelf import (
     language_of,
     newest,
     read_cards,
+    rows,
 )
 
 PER_PAGE = 24
@@ -78,12 +79,14 @@ def _sold() -> Select[Any]:
 
 def siblings_of(db: Session, product_ids: Sequence[int], locale: str) -> dict[int, list[Card]]:
     """Return what there is of the first collection that each of *product_ids* is in."""
-    rows = db.execute(
-        select(CollectionProduct.product_id, func.min(CollectionProduct.collection_id))
+    inside = (
+        select(
+            CollectionProduct.product_id, func.min(CollectionProduct.collection_id).label("first")
+        )
         .where(CollectionProduct.product_id.in_(product_ids))
         .group_by(CollectionProduct.product_id)
     )
-    first: dict[int, int] = dict(rows.all())
+    first: dict[int, int] = {row.product_id: row.first for row in rows(db, inside)}
     living = {
         collection_id: listed_cards(db, locale, Chosen(in_stock=True), collection_id, {})
         for collection_id in sorted(set(first.values()))
@@ -123,7 +126,7 @@ ONE_TOO_MANY = (
 
 
 def _has_many(db: Session, collection_id: int) -> bool:
-    return db.scalar(ONE_TOO_MANY, {"collection": collection_id}) is not None
+    return rows(db, ONE_TOO_MANY, {"collection": collection_id}).first() is not None
 
 
 @cache
@@ -242,13 +245,12 @@ class ShownCollection(NamedTuple):
 
 def shown_collections(db: Session, locale: str) -> list[ShownCollection]:
     """Return the collections in the owner's order."""
-    return [ShownCollection._make((*row, None)) for row in db.execute(NAMES, {"locale": locale})]
+    return [ShownCollection._make((*row, None)) for row in rows(db, NAMES, {"locale": locale})]
 
 
 def pictured_collections(db: Session, locale: str) -> list[ShownCollection]:
     """Return the collections in the owner's order, each with a photo of something in it."""
-    rows = db.execute(NAMES.add_columns(PHOTO), {"locale": locale})
-    return [ShownCollection._make(row) for row in rows]
+    return [ShownCollection._make(row) for row in rows(db, PICTURED, {"locale": locale})]
 
 
 def _photo() -> ScalarSelect[str]:
@@ -287,10 +289,4 @@ NAMES = (
     )
     .order_by(Collection.position, Collection.id)
 )
-PHOTO = _photo()
-SOME_SIZE = select(Product.id).where(Product.height_mm.is_not(None)).limit(1)
-
-
-def sizes_are_known(db: Session) -> bool:
-    """Say whether anything can be found by its size."""
-    return db.scalar(SOME_SIZE) is not None
+PICTURED = NAMES.add_columns(_photo())

@@ -53,7 +53,7 @@ class Product(Base):
     weight_g: Mapped[int]
     thickness_mm: Mapped[int]
     # to be found by size; what is read stands in the texts
-    height_mm: Mapped[int | None] = mapped_column(index=True)
+    height_mm: Mapped[int | None]
     lead_time_days: Mapped[int | None]
     edition_size: Mapped[int | None]
     # the buyer may have a few words put on it

@@ -20,7 +20,6 @@ from shop.catalogue.listing import (
     pictured_collections,
     shown_collections,
     siblings_of,
-    sizes_are_known,
     sold_cards,
 )
 from shop.catalogue.models import Kind
@@ -117,7 +116,7 @@ def _list(request: Request, db: Session, slug: str | None) -> Response:
         collections=collections,
         kinds=list(Kind),
         sorts=list(Sort),
-        sizes=sizes_are_known(db),
+        sizes=any(card.height_mm for card in cards),
     )
 
 

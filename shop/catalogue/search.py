@@ -37,7 +37,7 @@ from shop.catalogue.models import (
     SearchSpelling,
     Status,
 )
-from shop.catalogue.shelf import in_stock
+from shop.catalogue.shelf import in_stock, rows
 from shop.catalogue.words import COMMON, distance, edits_forgiven, spellings, stem, words_of
 from shop.kit.i18n import known_locales
 
@@ -113,7 +113,7 @@ def _hits(db: Session, words: Sequence[Word], locale: str) -> list[int]:
     for number, word in enumerate(words):
         values |= _values(number, word)
     shapes = tuple((len(word.terms), len(word.beginnings)) for word in words)
-    return list(db.scalars(_statement(shapes, len(languages)), values))
+    return [row.id for row in rows(db, _statement(shapes, len(languages)), values)]
 
 
 def _values(number: int, word: Word) -> dict[str, Any]:

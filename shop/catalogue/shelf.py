@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    Executable,
     Integer,
+    Result,
     ScalarSelect,
     Select,
     bindparam,
@@ -63,6 +65,7 @@ class Card(NamedTuple):
     slug: str
     kind: str
     edition_size: int | None
+    height_mm: int | None
     locale: str  # of the name
     name: str
     price_amount: int  # the lowest
@@ -165,14 +168,21 @@ def read_cards(
     """Return the cards of *statement*. *own_hold* is what this buyer's own unpaid order holds, by
     variant: their own hold is never "sold" to them.
     """
-    found = [Card._make(row) for row in db.execute(statement, values)]
+    found = [Card._make(row) for row in rows(db, statement, values)]
     if not own_hold:
         return found
     mine: dict[int, int] = {}
-    rows = db.execute(select(Variant.id, Variant.product_id).where(Variant.id.in_(own_hold)))
-    for variant_id, product_id in rows:
+    held = select(Variant.id, Variant.product_id).where(Variant.id.in_(own_hold))
+    for variant_id, product_id in rows(db, held):
         mine[product_id] = mine.get(product_id, 0) + own_hold[variant_id]
     return [card._replace(free=card.free + mine.get(card.product_id, 0)) for card in found]
+
+
+def rows(
+    db: Session, statement: Executable, values: Mapping[str, Any] | None = None
+) -> Result[*tuple[Any, ...]]:
+    """Return plain rows: what a session does for objects takes as long as the reading itself."""
+    return db.connection().execute(statement, values)
 
 
 def newest() -> Places:
@@ -210,6 +220,7 @@ def _with_everything(keys: CTE, *, falling: bool) -> Select[Any]:
         Product.slug,
         Product.kind,
         Product.edition_size,
+        Product.height_mm,
         ProductText.locale,
         ProductText.name,
     )
