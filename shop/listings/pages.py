@@ -35,7 +35,7 @@ from shop.stock.queries import availability
 AT_A_TIME = 200  # products in one piece
 NEWEST = 50
 FOR_ALL = "public, no-cache"  # ask each time whether there is news
-ALWAYS_THERE = ("/", "/products")
+ALWAYS_THERE = ("/", "/products", "/sold")
 SITEMAP_OF_PAGES = "pages"
 XML = "application/xml"
 

@@ -295,7 +295,7 @@ def test_home_and_lists_can_be_shared_too(
     assert told["og:locale"] == "sv_SE"
 
 
-@pytest.mark.parametrize("path", ["/", "/products"])
+@pytest.mark.parametrize("path", ["/", "/products", "/sold"])
 def test_an_empty_shelf_has_no_picture_to_share(buyer: Buyer, path: str) -> None:
     assert "og:image" not in properties(buyer.get(path).text)
 
