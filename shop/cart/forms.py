@@ -15,7 +15,7 @@ def one_line(typed: object) -> str:
     """Return what was typed as one line of what a hand can write, each letter in its one form."""
     text = unicodedata.normalize("NFC", stripped(typed) if isinstance(typed, str) else "")
     line = stripped(without_commands(text))
-    return line if line.strip(JOINERS) else ""
+    return line if line.strip(f"{JOINERS} ") else ""
 
 
 def without_commands(text: str) -> str:
