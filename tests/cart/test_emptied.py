@@ -1,4 +1,4 @@
-"""A cart that was bought is empty wherever its buyer looks; one that changes lets go of its hold."""
+"""A bought cart is empty wherever its buyer looks; one that changes lets go of its hold."""
 
 from collections.abc import Callable
 from datetime import datetime
