@@ -22,7 +22,10 @@ HELD = "withdrawal"  # why an order that is not sent yet stays where it is
 
 
 def take_try(db: Session, source: str, *, now: datetime) -> None:
-    """Count one more statement from *source*; TooManyStatements if there were too many already."""
+    """Count one more statement from *source*; TooManyStatements if there were too many already.
+
+    Other forms that anybody may send are counted here too, under sources of their own.
+    """
     recent = select(func.count(), func.min(WithdrawalTry.at)).where(
         WithdrawalTry.source == source, WithdrawalTry.at > now - PLACE_WINDOW
     )

@@ -22,6 +22,7 @@ from shop.catalogue.models import (
 from shop.catalogue.shelf import _siblings
 from shop.kit.db import Sessions
 from shop.sandbox.stand_in.server import StandInServer
+from shop.shipping.models import ShippingZone
 from shop.stock.actions import count, put_back, put_on_shelf, release, reserve
 from shop.stock.models import StockLevel
 from tests.support import NOON, Buyer, FixedClock, Shelf, fields_of, on_both_databases
@@ -146,6 +147,17 @@ def test_a_country_that_there_is_not_is_the_sellers_own(
     shown = words(buyer.get(f"/en/products/raven?country={asked}"))
     expected = "SEK 79" if "FI" in asked else "SEK 36"
     assert f"Arrives {'30 Nov – 7 Dec' if 'FI' in asked else '26–30 Nov'} {expected}" in shown
+
+
+def test_a_country_in_two_zones_has_the_postage_of_the_first_as_at_the_checkout(
+    buyer: Buyer, shelf: Shelf, sessions: Sessions
+) -> None:
+    shelf.add("raven")
+    with sessions.begin() as db:
+        eu = db.scalars(select(ShippingZone).where(ShippingZone.name == "EU")).one()
+        eu.countries += ",SE"
+    shown = english(buyer)
+    assert "Letter Arrives 26–30 Nov SEK 36 Tracked parcel Arrives 26–30 Nov SEK 79" in shown
 
 
 def test_what_cannot_be_sent_there_says_so(buyer: Buyer, shelf: Shelf) -> None:
