@@ -8,7 +8,7 @@ from tests.support import ANNA, GOOD_CARD
 def put_in_basket(page: Page, shop: str, slug: str, prefix: str = "") -> None:
     page.goto(f"{shop}{prefix}/products/{slug}")
     page.locator("form#add-to-cart button").first.click()
-    page.wait_for_url(f"{shop}{prefix}/cart")
+    page.wait_for_url(f"{shop}{prefix}/cart?added=*")
 
 
 def fill_in_checkout(page: Page, shop: str, prefix: str = "", **changes: str) -> None:
