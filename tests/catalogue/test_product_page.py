@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from html import unescape
 
 import httpx2
@@ -22,7 +23,7 @@ from shop.catalogue.models import (
 from shop.catalogue.shelf import _siblings
 from shop.kit.db import Sessions
 from shop.sandbox.stand_in.server import StandInServer
-from shop.shipping.models import ShippingZone
+from shop.shipping.models import ShippingRate, ShippingZone
 from shop.stock.actions import count, put_back, put_on_shelf, release, reserve
 from shop.stock.models import StockLevel
 from tests.support import NOON, Buyer, FixedClock, Shelf, fields_of, on_both_databases
@@ -156,6 +157,16 @@ def test_a_country_in_two_zones_has_the_postage_of_the_first_as_at_the_checkout(
     with sessions.begin() as db:
         eu = db.scalars(select(ShippingZone).where(ShippingZone.name == "EU")).one()
         eu.countries += ",SE"
+        db.add(
+            ShippingRate(
+                zone_id=eu.id,
+                method="tracked_parcel",
+                valid_from=date(2026, 1, 1),
+                max_g=100,
+                max_mm=30,
+                amount=100,
+            )
+        )
     shown = english(buyer)
     assert "Letter Arrives 26–30 Nov SEK 36 Tracked parcel Arrives 26–30 Nov SEK 79" in shown
 
