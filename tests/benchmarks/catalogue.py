@@ -19,6 +19,8 @@ from shop.catalogue.models import (
     ProductText,
     Variant,
 )
+from shop.catalogue.search import index_everything
+from shop.catalogue.words import sort_key
 from shop.kit.db import Base, Sessions
 from shop.kit.public_version import raise_public_version
 from shop.stock.models import StockLevel, StockMovement
@@ -53,8 +55,9 @@ def fill(sessions: Sessions, products: int, seed: int = 1) -> None:
         with sessions.begin() as db:
             rows = [_rows(n, chance) for n in range(first, min(first + AT_A_TIME, products + 1))]
             for model in rows[0]:
-                db.execute(insert(model), [row for one in rows for row in one[model]])
+                db.execute(insert(model.__table__), [row for one in rows for row in one[model]])  # type: ignore[arg-type] # a Table, which each of these has
     with sessions.begin() as db:
+        index_everything(db)
         raise_public_version(db)
 
 
@@ -126,10 +129,12 @@ def _texts(n: int, chance: random.Random) -> Iterator[dict[str, Any]]:
             if locale == "sv"
             else f"Sewn by hand of wool and linen, number {n}. Takes hugs."
         )
+        named = f"{manner[i]} {animal[i]} {name} {n}"
         yield {
             "product_id": n,
             "locale": locale,
-            "name": f"{manner[i]} {animal[i]} {name} {n}",
+            "name": named,
+            "sort_key": sort_key(named, locale),
             "story": f"{story}\n\n{story}",
             "materials": ("Ull, lin", "Wool, linen")[i],
             "size": ("9 cm hög", "9 cm tall")[i],

@@ -33,7 +33,7 @@ def databases(kind: str, folder: Path) -> Iterator[Callable[[str], str]]:
         also_ours.add(postmaster)
 
         def new(name: str) -> str:
-            connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload] # fixed
+            connection.execute(f'CREATE DATABASE "{name}"')
             return f"{server}/{name}"
 
         try:

@@ -13,6 +13,7 @@ from statistics import median
 
 from tests.benchmarks.machine import Others, wait_for_quiet
 
+quick = False  # one short run each: to see whether it works, and no figure to tell of
 SCRIPT = Path(__file__).with_name("wrk.lua")
 CONNECTIONS = 32
 NEEDED = "wrk is not installed (Debian: apt-get install wrk; macOS: brew install wrk)."
@@ -61,15 +62,20 @@ def load(
     seconds: float = 3,
     runs: int = 3,
     connections: int = CONNECTIONS,
+    warm: bool = True,
 ) -> Load:
-    """Send *asks* round and round; the first short run only warms the server up."""
+    """Send *asks* round and round; unless told not to, a first short run warms the server up."""
+    if quick:
+        seconds, runs = 1, 1
     with tempfile.NamedTemporaryFile("w", prefix="shop-asks-") as plan:
         plan.write("".join(f"{ask.line}\n" for ask in asks))
         plan.flush()
-        _run(url, plan.name, min(1, seconds), connections)
+        if warm:
+            _run(url, plan.name, 1, connections)
         rows = []
         for _ in range(runs):
-            wait_for_quiet()
+            if not quick:
+                wait_for_quiet()
             others = Others()
             rows.append(_run(url, plan.name, seconds, connections) | {"others": others.cores()})
     rates = [row["requests"] / row["seconds"] for row in rows]

@@ -15,7 +15,7 @@ import httpx2
 from shop.kit.db import write_sessions
 from shop.kit.migrations import migrate
 from tests.benchmarks import catalogue
-from tests.benchmarks.load import Ask
+from tests.benchmarks.load import FORM, Ask
 from tests.benchmarks.machine import tree
 from tests.support import free_socket
 
@@ -108,8 +108,14 @@ def _answers(url: str, path: str) -> bool:
 # --- what is asked, each after one look at whether it answers what it should ----------------------
 
 
+def get(shop: Served, path: str, **headers: str) -> httpx2.Response:
+    """Ask as wrk does: without compression; and wait for a machine that has much to do."""
+    plain = {"Accept-Encoding": "identity"}
+    return httpx2.get(shop.url + path, headers=plain | headers, timeout=60)
+
+
 def list_page(shop: Served) -> list[Ask]:
-    page = httpx2.get(f"{shop.url}/products")
+    page = get(shop, "/products")
     assert page.status_code == 200
     assert sum(f'/products/{catalogue.slug(n)}"' in page.text for n in _newest()) == 24, page.text
     return [Ask("/products")]
@@ -122,7 +128,7 @@ def _newest() -> range:
 def product_page(shop: Served) -> list[Ask]:
     """Every product in turn, as visitors do."""
     paths = [f"/products/{catalogue.slug(n)}" for n in range(1, PRODUCTS + 1)]
-    page = httpx2.get(shop.url + paths[0])
+    page = get(shop, paths[0])
     assert page.status_code == 200
     assert 'id="add-to-cart"' in page.text
     return [Ask(path) for path in paths]
@@ -130,7 +136,7 @@ def product_page(shop: Served) -> list[Ask]:
 
 def cart_with_a_line(shop: Served) -> list[Ask]:
     cookies = [_cookie_of_cart(shop, n) for n in range(1, VISITORS + 1)]
-    page = httpx2.get(f"{shop.url}/cart", headers={"Cookie": cookies[0]})
+    page = get(shop, "/cart", Cookie=cookies[0])
     assert page.text.count('id="quantity-') == 1, page.text
     return [Ask("/cart", {"Cookie": cookie}) for cookie in cookies]
 
@@ -142,7 +148,8 @@ def add_to_cart(shop: Served) -> list[Ask]:
 
 
 def _cookie_of_cart(shop: Served, variant_id: int) -> str:
-    added = httpx2.post(f"{shop.url}/cart", data={"variant": variant_id, "quantity": 1})
+    form = {"variant": variant_id, "quantity": 1}
+    added = httpx2.post(f"{shop.url}/cart", data=form, timeout=60)
     assert added.status_code == 303, added.text
     assert added.headers["location"].startswith("/cart"), added.headers
     return added.headers["set-cookie"].partition(";")[0]
@@ -151,12 +158,27 @@ def _cookie_of_cart(shop: Served, variant_id: int) -> str:
 def search(shop: Served) -> list[Ask]:
     """What buyers type; `q` is never cached."""
     words = ["r%C3%A4v", "ragnar", "%C3%A4lgen", "fox", "ull", "igelkott", "selma", "lodjur"]
-    page = httpx2.get(f"{shop.url}/search?q={words[0]}")
+    page = get(shop, f"/search?q={words[0]}")
     assert page.status_code == 200
     assert "/products/docka-" in page.text, page.text
     return [Ask(f"/search?q={word}") for word in words]
 
 
 def etag(shop: Served, path: str) -> str:
-    page = httpx2.get(shop.url + path, headers={"Accept-Encoding": "identity"})
+    page = get(shop, path)
     return page.headers["etag"]
+
+
+def answer(shop: Served, ask: Ask) -> tuple[int, str]:
+    """Return the status and the text of one answer; sent as it stands, past any library's care."""
+    asking = http.client.HTTPConnection(shop.url.removeprefix("http://"), timeout=30)
+    try:
+        asking.putrequest("POST" if ask.body else "GET", ask.path)
+        headers = ask.headers | ({**FORM, "Content-Length": str(len(ask.body))} if ask.body else {})
+        for name, value in headers.items():
+            asking.putheader(name, value)
+        asking.endheaders(ask.body.encode() if ask.body else None)
+        answered = asking.getresponse()
+        return answered.status, answered.read().decode()
+    finally:
+        asking.close()

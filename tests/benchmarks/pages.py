@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.benchmarks import limit, oscar, ours
+from tests.benchmarks import limit, ours, peer
 from tests.benchmarks.databases import databases
 from tests.benchmarks.kept import FOLDER, keep
-from tests.benchmarks.load import Ask, Load, load
+from tests.benchmarks.load import CONNECTIONS, Ask, Load, load
 from tests.benchmarks.machine import memory_mb
 from tests.benchmarks.say import say, say_load
 
@@ -21,10 +21,10 @@ MEASURED: dict[str, Callable[[ours.Served], list[Ask]]] = {
     "search": ours.search,
 }
 OF_OSCAR: dict[str, Callable[[ours.Served], list[Ask]]] = {
-    "list": oscar.catalogue_page,
-    "product": oscar.product_page,
-    "cart": oscar.basket_with_a_line,
-    "add": oscar.add_to_basket,
+    "list": peer.catalogue_page,
+    "product": peer.product_page,
+    "cart": peer.basket_with_a_line,
+    "add": peer.add_to_basket,
 }
 
 
@@ -32,16 +32,17 @@ def measure(kind: str) -> None:
     """Measure all on *kind* of database; figures are named who/processes/cache/what."""
     with folder_of(kind) as folder, databases(kind, folder) as new:
         url = ours.filled(new("ours"))
+        say(f"{kind}: {ours.PRODUCTS} products, 24 a page, {CONNECTIONS} connections")
         sizes: dict[str, int] = {}
         for processes in (2, 1):
             sizes |= _ours(kind, url, folder, processes)
         if kind == "sqlite":
             _limits(kind, sizes, folder)
-        if not oscar.install():
+        if not peer.install():
             say("django-oscar could not be installed: left out")
             return
-        keep(kind, "oscar/version", oscar.version())
-        theirs = oscar.filled(new("oscar"), folder)
+        keep(kind, "oscar/version", peer.version())
+        theirs = peer.filled(new("oscar"), folder)
         _oscar(kind, theirs, folder)
 
 
@@ -87,14 +88,14 @@ def _limits(kind: str, sizes: dict[str, int], folder: Path) -> None:
 
 
 def _oscar(kind: str, url: str, folder: Path) -> None:
-    with oscar.served(url, folder) as shop:
+    with peer.served(url, folder) as shop:
         for what, ask in OF_OSCAR.items():
             _measured(kind, f"oscar/2/-/{what}", shop, ask(shop), seconds=5)
         memory = sorted(memory_mb(pid) for pid in shop.processes)
         keep(kind, "oscar/2/-/memory", memory)
     if kind == "sqlite":  # where its default refuses most
-        with oscar.served(url, folder, immediate=True) as shop:
-            asks = oscar.add_to_basket(shop)
+        with peer.served(url, folder, immediate=True) as shop:
+            asks = peer.add_to_basket(shop)
             _measured(kind, "oscar/2/-/add, immediate", shop, asks, seconds=5)
 
 

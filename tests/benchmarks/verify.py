@@ -33,8 +33,7 @@ ORDERS = 100_000
 PLANTED = "UPDATE orders SET vat_amount = vat_amount + 1 WHERE id = :id"
 
 
-def main() -> None:
-    orders = int(sys.argv[1]) if len(sys.argv) > 1 else ORDERS
+def main(orders: int = ORDERS) -> None:
     with tempfile.TemporaryDirectory(prefix="shop-benchmark-") as folder:
         photos = Path(folder) / "media"
         for url in databases(Path(folder)):
@@ -133,4 +132,4 @@ def processor_time(server: Path | None) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else ORDERS)

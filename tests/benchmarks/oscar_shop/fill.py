@@ -18,25 +18,21 @@ CATEGORIES = 8
 PIECES = 1_000_000
 
 
-def model(room, name):
-    return get_model(room, name)
-
-
 def fill(products: int) -> None:
     call_command("migrate", verbosity=0)
-    kind = model("catalogue", "ProductClass").objects.create(name="Doll", track_stock=True)
-    partner = model("partner", "Partner").objects.create(name="Maker")
-    category = model("catalogue", "Category")
+    kind = get_model("catalogue", "ProductClass").objects.create(name="Doll", track_stock=True)
+    partner = get_model("partner", "Partner").objects.create(name="Maker")
+    category = get_model("catalogue", "Category")
     homes = [category.add_root(name=f"Collection {n}", is_public=True) for n in range(CATEGORIES)]
     for n in range(1, products + 1):
-        product = model("catalogue", "Product").objects.create(
+        product = get_model("catalogue", "Product").objects.create(
             structure="standalone",
             title=f"Happy fox Ragnar {n}",
             upc=f"UPC-{n}",
             description="Sewn by hand of wool and linen. Takes hugs.",
             product_class=kind,
         )
-        model("partner", "StockRecord").objects.create(
+        get_model("partner", "StockRecord").objects.create(
             product=product,
             partner=partner,
             partner_sku=f"SKU-{n}",
@@ -44,10 +40,10 @@ def fill(products: int) -> None:
             price=Decimal(n % 40 + 5),
             num_in_stock=PIECES,
         )
-        model("catalogue", "ProductCategory").objects.create(
+        get_model("catalogue", "ProductCategory").objects.create(
             product=product, category=homes[n % CATEGORIES]
         )
-        picture = model("catalogue", "ProductImage")(product=product, display_order=0)
+        picture = get_model("catalogue", "ProductImage")(product=product, display_order=0)
         picture.original.save(f"{n}.jpg", ContentFile(_picture(n)))
 
 

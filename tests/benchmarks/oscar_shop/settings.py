@@ -16,6 +16,7 @@ WSGI_APPLICATION = "oscar_shop.wsgi.application"
 SITE_ID = 1
 USE_TZ = True
 LANGUAGE_CODE = "en-gb"
+LANGUAGES = [("en-gb", "British English"), ("sv", "Swedish")]  # ours has two as well
 STATIC_URL, MEDIA_URL = "/static/", "/media/"
 STATIC_ROOT, MEDIA_ROOT = HOME / "static", HOME / "media"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -101,7 +102,7 @@ OSCAR_PRODUCTS_PER_PAGE = 24
 OSCAR_DEFAULT_CURRENCY = "GBP"
 
 
-def _database():
+def _database() -> dict[str, object]:
     url = urlsplit(os.environ["BENCH_DATABASE"])
     if url.scheme == "postgresql":
         return {

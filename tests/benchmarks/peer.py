@@ -72,31 +72,31 @@ def served(database_url: str, folder: Path, *, immediate: bool = False) -> Itera
 
 
 def catalogue_page(shop: Served) -> list[Ask]:
-    page = httpx2.get(f"{shop.url}/plain/")
+    page = _get(f"{shop.url}/plain/")
     assert page.status_code == 200
-    assert len(_products(page.text)) == 24, page.text
+    assert len(_products(page.text)) == 24
     return [Ask("/plain/")]
 
 
 def product_page(shop: Served) -> list[Ask]:
-    page = httpx2.get(f"{shop.url}/plain/").text
+    page = _get(f"{shop.url}/plain/").text
     path = _products(page)[0]
-    assert "add_to_basket" in httpx2.get(shop.url + path).text
+    assert "add_to_basket" in _get(shop.url + path).text
     return [Ask(path) for path in _products(page)]
 
 
 def basket_with_a_line(shop: Served) -> list[Ask]:
     adding = add_to_basket(shop)
     cookies = [_basket(shop, adding[n % len(adding)]) for n in range(VISITORS)]
-    page = httpx2.get(f"{shop.url}/basket/", headers={"Cookie": cookies[0]})
-    assert "Happy fox Ragnar" in page.text, page.text
+    page = _get(f"{shop.url}/basket/", Cookie=cookies[0])
+    assert "Happy fox Ragnar" in page.text
     return [Ask("/basket/", {"Cookie": cookie}) for cookie in cookies]
 
 
 def add_to_basket(shop: Served) -> list[Ask]:
     """By visitors who come for the first time: each makes a basket."""
     asks = []
-    for path in _products(httpx2.get(f"{shop.url}/plain/").text):
+    for path in _products(_get(f"{shop.url}/plain/").text):
         number = path.strip("/").rpartition("_")[2]
         asks.append(
             Ask(
@@ -109,6 +109,10 @@ def add_to_basket(shop: Served) -> list[Ask]:
     return asks
 
 
+def _get(url: str, **headers: str) -> httpx2.Response:
+    return httpx2.get(url, headers=headers, timeout=60)  # the first makes the thumbnails
+
+
 def _products(html: str) -> list[str]:
     found = re.findall(r'href="(/catalogue/[^"/]+_\d+/)"', html)
     return sorted(set(found))
@@ -116,9 +120,13 @@ def _products(html: str) -> list[str]:
 
 def _basket(shop: Served, ask: Ask) -> str:
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    said = ""
     for _ in range(20):  # on SQLite its default refuses some
-        added = httpx2.post(shop.url + ask.path, content=ask.body, headers=ask.headers | kind)
+        added = httpx2.post(
+            shop.url + ask.path, content=ask.body, headers=ask.headers | kind, timeout=60
+        )
         if cookie := added.cookies.get("oscar_open_basket"):
             assert added.status_code == 302, added.text
             return f"oscar_open_basket={cookie}"
-    raise AssertionError(added.text)
+        said = added.text
+    raise AssertionError(said)
