@@ -10,7 +10,7 @@ UNDER_FIRE := tests/payments/test_event_storm.py tests/races tests/crashes tests
 EXACT := shop/kit/money.py,shop/tax/*,shop/stock/*,shop/discounts/*,shop/checkout/*,shop/payments/*
 ROOM ?= tax
 
-.PHONY: help demo test check prove bench mutants fix translations
+.PHONY: help demo test check prove audit bench mutants fix translations
 
 help:  ## list these commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,9 +40,13 @@ check: .venv/for-developing  ## the fast half: format, lint, types, import rules
 prove: .venv/for-developing  ## the long proofs, from where they were ended (PART=races, AGAIN=1; docs/proof.md)
 	@$(RUN)python -m tests.prove $(if $(AGAIN),--again) $(PART)
 
-bench: .venv/for-developing  ## measure: the stand-in's requests, and shop verify on 100,000 orders
-	@$(RUN)python -m tests.benchmarks.stand_in
-	@$(RUN)python -m tests.benchmarks.verify
+audit: .venv/for-developing  ## every page, state, width, scheme and language through axe-core, HTML validators and Lighthouse
+	@sh tests/system.sh
+	@$(RUN)python -m tests.audit
+
+bench: .venv/for-developing  ## how fast it is, beside a peer, in an hour; writes docs/performance.md (PART=growth, QUICK=1)
+	@sh tests/system.sh --bench
+	@$(RUN)python -m tests.benchmarks $(if $(QUICK),--quick) $(PART)
 
 mutants: .venv/for-developing  ## break ROOM=tax in every small way: do the tests notice? (docs/mutants.md)
 	$(RUN)python -m tests.mutants $(ROOM)
