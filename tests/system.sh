@@ -1,7 +1,8 @@
 #!/bin/sh
 # What the tests need of the system, beside Python: a browser, PostgreSQL, docker-compose, strace.
 # Installs what is missing where it may (Debian, as root or with sudo that asks nothing);
-# `--left-out` names what is still missing. With CI=true, leaving that out fails.
+# `--left-out` names what is still missing. With CI=true, leaving that out fails. `--bench` is about
+# what `make bench` needs: PostgreSQL, and wrk, which sends it requests.
 
 browser() { [ -x /usr/bin/chromium ] || command -v chromium >/dev/null; }
 # the program that drives the browser comes with its Python package, and needs this library
@@ -10,13 +11,18 @@ database() { ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
 compose() { command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1; }
 # where there is none, the shop is killed at points named in Python, between its writes
 tracer() { [ "$(uname -s)" != Linux ] || command -v strace >/dev/null; }
+load() { command -v wrk >/dev/null; }
 
 missing=""
-browser || missing="$missing chromium"
-driver || missing="$missing libatomic1"
 database || missing="$missing postgresql"
-compose || missing="$missing docker-compose"
-tracer || missing="$missing strace"
+if [ "$1" = "--bench" ]; then
+  load || missing="$missing wrk"
+else
+  browser || missing="$missing chromium"
+  driver || missing="$missing libatomic1"
+  compose || missing="$missing docker-compose"
+  tracer || missing="$missing strace"
+fi
 if [ "$1" = "--left-out" ]; then
   # that takes the network and an account, so it is never a failure
   if [ -z "$SHOP_STRIPE_TEST_KEY" ]; then

@@ -6,11 +6,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks import load
 from tests.benchmarks.load import Load
 from tests.benchmarks.machine import description
 
 FOLDER = Path(__file__).parents[2] / "var/bench"
 Figures = dict[str, Any]
+
+
+def folder() -> Path:
+    """Return where figures are: those of a short look lie apart."""
+    return FOLDER / "quick" if load.quick else FOLDER
 
 
 def keep(part: str, name: str, figure: Any) -> None:
@@ -22,7 +28,7 @@ def keep(part: str, name: str, figure: Any) -> None:
 
 def begin(part: str) -> None:
     """Forget what was measured of a part before."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    folder().mkdir(parents=True, exist_ok=True)
     kept = {"at": time.strftime("%Y-%m-%d"), "machine": description(), "figures": {}}
     _file(part).write_text(json.dumps(kept, indent=1, ensure_ascii=False))
 
@@ -40,4 +46,4 @@ def figures(part: str) -> Figures:
 
 
 def _file(part: str) -> Path:
-    return FOLDER / f"{part}.json"
+    return folder() / f"{part}.json"

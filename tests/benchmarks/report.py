@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from shop.kit.db import sqlite_module
-from tests.benchmarks import kept
+from tests.benchmarks import kept, load
 from tests.benchmarks.growth import PRODUCTS, STREAMED
 from tests.benchmarks.plot import plot
 from tests.benchmarks.say import say
 from tests.postgres import server_programs
 
-DOCS = Path(__file__).parents[2] / "docs"
-PAGE = DOCS / "performance.md"
-PLOT = DOCS / "growth.svg"
+ROOT = Path(__file__).parents[2]
+PAGE, PLOT = "performance.md", "performance-growth.svg"
 HOW = Path(__file__).with_name("how.md")
 NAMES = {
     "list": "catalogue, 24 of 200",
@@ -43,10 +42,15 @@ def write() -> None:
         HOW.read_text(encoding="utf-8"),
         _measured_on(),
     ]
-    PAGE.write_text("\n".join(part for part in parts if part), encoding="utf-8")
+    page = folder() / PAGE
+    page.write_text("\n".join(part for part in parts if part), encoding="utf-8")
     for line in _targets().splitlines():
         say(line)
-    say(f"written: {PAGE.relative_to(DOCS.parent)}")
+    say(f"written: {page.relative_to(ROOT)}")
+
+
+def folder() -> Path:
+    return kept.folder() if load.quick else ROOT / "docs"
 
 
 def _head() -> str:
@@ -283,12 +287,14 @@ def _growth() -> str:
             rows.append(_growth_row(name, ms, found))
             if not name.startswith(("collection", "search, m", "search, n", "search, o")):
                 lines[name] = [(float(n), figure["ms"]) for n, figure in ms.items()]
-    PLOT.write_text(plot("Milliseconds a page takes", "products", "ms", lines), encoding="utf-8")
+    (folder() / PLOT).write_text(
+        plot("Milliseconds a page takes", "products", "ms", lines), encoding="utf-8"
+    )
     head = ["ms, one after the other", *(f"{n:,}" for n in PRODUCTS)]
     factors = ["10 → 10,000", "100 → 10,000", "10 → 100,000"]
     return (
         "## How cost grows with the catalogue\n\n"
-        f"![Milliseconds a page takes, by the number of products]({PLOT.name})\n\n"
+        f"![Milliseconds a page takes, by the number of products]({PLOT})\n\n"
         "One process, SQLite, no page cache, one request after the other; the median, and cards\n"
         "shown. Ten products do not fill a page of 24, so the factor from 100 on tells more of\n"
         "what the catalogue costs and less of what is drawn.\n\n"
