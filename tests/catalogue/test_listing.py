@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, select, update
 
 from shop.catalogue import listing
-from shop.catalogue.actions import create_collection
+from shop.catalogue.actions import create_collection, duplicate
 from shop.catalogue.chosen import Chosen, Sort, read_chosen
 from shop.catalogue.listing import (
     PER_PAGE,
@@ -19,12 +19,13 @@ from shop.catalogue.listing import (
     sold_cards,
 )
 from shop.catalogue.models import Collection, CollectionProduct, Kind, Photo, Product, Variant
+from shop.catalogue.queries import product_by_slug
 from shop.catalogue.shelf import cards_of, living_siblings
 from shop.config import Config
 from shop.kit.db import Sessions
 from shop.stock.models import StockLevel
 from tests.catalogue.dolls import make, shelf_of_dolls
-from tests.support import Buyer, Shelf, on_both_databases
+from tests.support import NOON, Buyer, Shelf, fields_of, on_both_databases
 
 FOX, RUT, HEDGEHOG, SEAL, THUNDER = (
     "raven-ragnar",
@@ -393,3 +394,48 @@ def test_home_shows_the_maker_and_the_collections(dolls: Sessions, buyer: Buyer)
         "/collections/skogen",
         "/collections/havet",
     ]
+
+
+# --- how high it is -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "millimetres", "shown_again"),
+    [("9", 90, "9"), ("9,5", 95, "9,5"), (" 9.5 cm ", 95, "9,5"), ("", None, "")],
+)
+def test_the_owner_says_how_high_it_is(
+    owner: Buyer, dolls: Sessions, typed: str, millimetres: int | None, shown_again: str
+) -> None:
+    with dolls.begin() as db:
+        fox = db.scalar(select(Product.id).where(Product.slug == FOX))
+    address = f"/admin/products/{fox}"
+    fields = fields_of(owner.http.get(address).text, "product")
+    assert fields["height"] == "9"
+    fields.pop("photos")
+    answer = owner.http.post(address, data=fields | {"height": typed})
+    assert answer.status_code == 303
+    with dolls.begin() as db:
+        assert db.scalar(select(Product.height_mm).where(Product.slug == FOX)) == millimetres
+    assert fields_of(owner.http.get(address).text, "product")["height"] == shown_again
+
+
+@pytest.mark.parametrize("typed", ["high", "-9", "0", "9,55", "1000", "٩"])
+def test_a_height_that_is_none_is_asked_for_again(
+    owner: Buyer, dolls: Sessions, typed: str
+) -> None:
+    with dolls.begin() as db:
+        fox = db.scalar(select(Product.id).where(Product.slug == FOX))
+    address = f"/admin/products/{fox}"
+    fields = fields_of(owner.http.get(address).text, "product") | {"height": typed}
+    fields.pop("photos")
+    answer = owner.http.post(address, data=fields)
+    assert answer.status_code == 422
+    assert "Skriv höjden i centimeter, till exempel 9 eller 9,5." in answer.text
+    assert fields_of(answer.text, "product")["height"] == typed
+
+
+def test_a_copy_is_as_high(dolls: Sessions) -> None:
+    with dolls.begin() as db:
+        fox = product_by_slug(db, FOX)
+        assert fox is not None
+        assert duplicate(db, fox, "sv", now=NOON).height_mm == 90

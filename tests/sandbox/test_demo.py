@@ -41,6 +41,7 @@ def test_the_demo_has_dolls_of_every_kind_on_sale(demo: Config, reads: Sessions)
         fox, bear, gnome = shelf
         assert [product.kind for product in shelf] == ["unique", "made_to_order", "batch"]
         assert (gnome.edition_size, bear.lead_time_days) == (12, 14)
+        assert [product.height_mm for product in shelf] == [90, 70, 100]
         levels = stock_levels(db, [product.variants[0].id for product in shelf])
         assert [level.on_hand for level in levels.values()] == [1, 3]
         assert (fox.text("sv").name, fox.text("en").name) == ("Räven Ragnar", "Ragnar the Fox")
