@@ -14,8 +14,8 @@ from shop.catalogue.models import Photo, Product, Variant
 from shop.catalogue.queries import product_by_slug
 from shop.config import Config
 from shop.kit.db import Sessions
+from shop.listings import feeds, sitemap
 from shop.listings import pages as listings_pages
-from shop.listings import sitemap
 from shop.preferences.actions import set_preferences, write_page
 from shop.stock.models import StockLevel
 from tests.support import Buyer, Shelf, on_both_databases
@@ -188,12 +188,16 @@ def test_who_has_it_is_told_so_until_it_changes(
     assert changed.status_code == 200
 
 
-def test_asking_for_the_head_alone_makes_nothing(buyer: Buyer, shelf: Shelf) -> None:
+def test_asking_for_the_head_alone_makes_nothing(
+    buyer: Buyer, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shelf.add("raven")
+    made = list[object]()
+    monkeypatch.setattr(feeds, "google_begin", lambda front: made.append(front) or "<rss>")
     answer = buyer.http.head("/feeds/google.xml")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/xml"
-    assert answer.content == b""
+    assert (answer.content, made) == (b"", [])
 
 
 # --- whoever follows the shop ---------------------------------------------------------------------
