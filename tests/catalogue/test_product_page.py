@@ -310,6 +310,7 @@ def test_what_is_told_in_the_other_language_is_marked_so(
         )
     page = buyer.get("/en/products/raven").text
     assert '<h1 lang="sv">Räven Ragnar</h1>' in page
+    assert '<span class="visually-hidden" lang="sv">: Räven Ragnar</span></button>' in page
     assert '<p class="story" lang="sv">En räv.</p>' in page
     for heading, told in (("Size", "9 cm"), ("Materials", "Ull"), ("Care", "Skaka.")):
         assert f'<div><dt>{heading}</dt><dd lang="sv">{told}</dd></div>' in page
