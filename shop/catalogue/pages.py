@@ -111,11 +111,10 @@ def _list(request: Request, db: Session, slug: str | None) -> Response:
         cards=cards[:PER_PAGE],
         more=len(cards) > PER_PAGE,
         chosen=chosen,
-        typed=chosen.written(currency),
         inside=inside,
-        collections=collections,
-        kinds=list(Kind),
-        sorts=list(Sort),
+        collections=tuple(collections),
+        kinds=tuple(Kind),
+        sorts=tuple(Sort),
         sizes=any(card.height_mm for card in cards),
     )
 
