@@ -16,6 +16,7 @@ from shop.config import Config
 from shop.kit.db import Sessions
 from shop.listings import feeds, sitemap
 from shop.listings import pages as listings_pages
+from shop.listings.storefront import Storefront
 from shop.preferences.actions import set_preferences, write_page
 from shop.stock.models import StockLevel
 from tests.support import Buyer, Shelf, on_both_databases
@@ -193,7 +194,13 @@ def test_asking_for_the_head_alone_makes_nothing(
 ) -> None:
     shelf.add("raven")
     made = list[object]()
-    monkeypatch.setattr(feeds, "google_begin", lambda front: made.append(front) or "<rss>")
+    begin = feeds.google_begin
+
+    def noted(front: Storefront) -> str:
+        made.append(front)
+        return begin(front)
+
+    monkeypatch.setattr(feeds, "google_begin", noted)
     answer = buyer.http.head("/feeds/google.xml")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/xml"
