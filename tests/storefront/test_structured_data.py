@@ -36,8 +36,9 @@ class Head(HTMLParser):
         self._inside = tag == "script" and given.get("type") == "application/ld+json"
         if self._inside:
             self.blocks.append("")
-        if tag == "meta" and "property" in given:
-            self.properties.append((given["property"] or "", given["content"] or ""))
+        of_its_own = "name" if (given.get("name") or "").startswith("twitter:") else "property"
+        if tag == "meta" and of_its_own in given:
+            self.properties.append((given[of_its_own] or "", given["content"] or ""))
 
     def handle_data(self, data: str) -> None:
         if self._inside:
