@@ -5,6 +5,7 @@ with npm, java) is said when it is missing, and nothing else is left out for it.
 
 # ruff: noqa: T201 - it prints
 
+import logging
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -59,7 +60,8 @@ def look_at_everything(browser: Browser, stage: Stage) -> Audit:
                 _look_at(context, stage, state, language, prefix, audit)
             finally:
                 context.close()
-        print(f"  {language}: {audit.looked_at} looks, {len(audit.found)} faults", flush=True)
+            print(".", end="", flush=True)
+        print(f"\n  {language}: {audit.looked_at} looks, {len(audit.found)} faults", flush=True)
     return audit
 
 
@@ -82,6 +84,7 @@ def _look_at(
 
 
 def main() -> int:
+    logging.disable(logging.CRITICAL)  # the pages that fail are meant to
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         with fresh_stage("demo") as stage:
