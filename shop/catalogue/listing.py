@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    ColumnElement,
     Integer,
     ScalarSelect,
     Select,
@@ -30,13 +29,13 @@ from shop.catalogue.models import (
     Photo,
     Product,
     ProductText,
-    Status,
     Variant,
 )
 from shop.catalogue.shelf import (
     Card,
     Places,
     cards,
+    found_published,
     in_stock,
     language_of,
     newest,
@@ -169,7 +168,7 @@ def _of_few(sort: Sort) -> Places:
             (ProductText.product_id == Product.id)
             & (ProductText.locale == language_of(ProductText, "product_id", Product.id)),
         )
-        .where(CollectionProduct.collection_id == bindparam("few"), _published())
+        .where(CollectionProduct.collection_id == bindparam("few"), found_published())
         .order_by(*(column.desc() if sort in FALLING else column for column in order))
     )
 
@@ -194,7 +193,7 @@ def _by_price(*, falling: bool) -> Places:
         select(Product.id.label("id"), Variant.price_amount.label("place"))
         .join(Product, Product.id == Variant.product_id)
         .where(
-            _published(),
+            found_published(),
             Variant.price_amount.is_not(None),
             ~exists().where(other.product_id == Variant.product_id, lower),
         )
@@ -208,18 +207,11 @@ def _by_name() -> Places:
         select(Product.id.label("id"), ProductText.sort_key.label("place"))
         .join(Product, Product.id == ProductText.product_id)
         .where(
-            _published(),
+            found_published(),
             ProductText.locale == language_of(ProductText, "product_id", Product.id),
         )
         .order_by(ProductText.sort_key, ProductText.product_id)
     )
-
-
-def _published() -> ColumnElement[bool]:
-    """Say so in a way that no index of the status answers: SQLite would begin with that one, and
-    sort the whole shop for a page.
-    """
-    return func.coalesce(Product.status, "") == Status.PUBLISHED
 
 
 ORDERS: Mapping[Sort, Callable[[], Places]] = {
@@ -258,7 +250,7 @@ def _photo() -> ScalarSelect[str]:
     newest_member = (
         select(CollectionProduct.product_id)
         .join(Product, Product.id == CollectionProduct.product_id)
-        .where(CollectionProduct.collection_id == Collection.id, _published())
+        .where(CollectionProduct.collection_id == Collection.id, found_published())
         .order_by(CollectionProduct.product_id.desc())
         .limit(1)
         .correlate(Collection)

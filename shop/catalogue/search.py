@@ -37,7 +37,7 @@ from shop.catalogue.models import (
     SearchSpelling,
     Status,
 )
-from shop.catalogue.shelf import in_stock, rows
+from shop.catalogue.shelf import found_published, in_stock, rows
 from shop.catalogue.words import COMMON, distance, edits_forgiven, spellings, stem, words_of
 from shop.kit.i18n import known_locales
 
@@ -148,7 +148,7 @@ def _statement(shapes: tuple[tuple[int, int], ...], languages: int) -> Select[An
     return (
         select(Product.id)
         .join(hits, hits.c.product_id == Product.id)
-        .where(Product.status == Status.PUBLISHED)
+        .where(found_published())
         .order_by(
             hits.c.loss // LIGHTER,
             there.desc(),
