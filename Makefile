@@ -44,7 +44,7 @@ audit: .venv/for-developing  ## every page, state, width, scheme and language th
 	@sh tests/system.sh
 	@$(RUN)python -m tests.audit
 
-bench: .venv/for-developing  ## how fast it is, beside a peer, in an hour; writes docs/performance.md (PART=growth, QUICK=1)
+bench: .venv/for-developing  ## how fast it is, beside a peer, in half an hour; writes docs/performance.md (PART=growth, QUICK=1)
 	@sh tests/system.sh --bench
 	@$(RUN)python -m tests.benchmarks $(if $(QUICK),--quick) $(PART)
 

@@ -51,4 +51,6 @@ def measure() -> None:
                     keep("input", f"{what}/{name}", kept)
                     say_load(f"{what}, {name}: {status}", found)
                     assert status < 500, sentence
+                    # each of them as the first: no error under load either
+                    assert found.refused == (0 if status < 400 else found.requests), found
                     assert found.broken == 0, found

@@ -16,6 +16,7 @@ from tests.benchmarks.machine import Others, wait_for_quiet
 quick = False  # one short run each: to see whether it works, and no figure to tell of
 SCRIPT = Path(__file__).with_name("wrk.lua")
 CONNECTIONS = 32
+WARM = 2  # seconds
 NEEDED = "wrk is not installed (Debian: apt-get install wrk; macOS: brew install wrk)."
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -71,7 +72,7 @@ def load(
         plan.write("".join(f"{ask.line}\n" for ask in asks))
         plan.flush()
         if warm:
-            _run(url, plan.name, 1, connections)
+            _run(url, plan.name, 1 if quick else WARM, connections)
         rows = []
         for _ in range(runs):
             if not quick:

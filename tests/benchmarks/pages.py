@@ -13,6 +13,8 @@ from tests.benchmarks.machine import memory_mb
 from tests.benchmarks.say import say, say_load
 
 CACHED = ("list", "product")  # what the page cache keeps
+# as many different requests as ours: to choose one takes wrk some time too
+LIKE = {"list": [Ask("/")], "product": [Ask(f"/?{n}") for n in range(ours.PRODUCTS)]}
 MEASURED: dict[str, Callable[[ours.Served], list[Ask]]] = {
     "list": ours.list_page,
     "product": ours.product_page,
@@ -77,14 +79,14 @@ def _limits(kind: str, sizes: dict[str, int], folder: Path) -> None:
     for processes in (2, 1):
         for what in CACHED:
             with limit.constant_served(sizes[what], folder, processes=processes) as server:
-                _measured(kind, f"limit/{processes}/-/{what}", server, [Ask("/")])
+                _measured(kind, f"limit/{processes}/-/{what}", server, LIKE[what])
     if limit.nginx() is None:
         say("nginx is not installed: left out")
         return
     keep(kind, "nginx/version", limit.nginx_version())
     for what in CACHED:
         with limit.file_served(sizes[what]) as server:
-            _measured(kind, f"nginx/2/-/{what}", server, [Ask("/")])
+            _measured(kind, f"nginx/2/-/{what}", server, LIKE[what])
 
 
 def _oscar(kind: str, url: str, folder: Path) -> None:

@@ -42,11 +42,11 @@ def write() -> None:
         HOW.read_text(encoding="utf-8"),
         _measured_on(),
     ]
+    folder().mkdir(parents=True, exist_ok=True)
     page = folder() / PAGE
     page.write_text("\n".join(part for part in parts if part), encoding="utf-8")
-    for line in _targets().splitlines():
-        say(line)
-    say(f"written: {page.relative_to(ROOT)}")
+    say("\n".join(part for part in parts[1:] if part and not part.startswith("## How it was")))
+    say(f"written: {page}")
 
 
 def folder() -> Path:
