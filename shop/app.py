@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -25,7 +25,7 @@ from shop.discounts import admin as discounts_admin
 from shop.kit.clock import Clock, local_day, system_clock
 from shop.kit.compression import best_encoding
 from shop.kit.cookies import get_cookie
-from shop.kit.db import Sessions, is_sqlite, read_sessions, write_sessions
+from shop.kit.db import is_sqlite, read_sessions, write_sessions
 from shop.kit.edge import Edge, exception_handlers
 from shop.kit.garbage import collect_between_requests
 from shop.kit.headers import SecurityHeaders
@@ -33,7 +33,6 @@ from shop.kit.ids import Signer
 from shop.kit.logs import configure_logs
 from shop.kit.media import MediaFolder
 from shop.kit.page_cache import PageCache
-from shop.kit.public_version import public_version
 from shop.kit.request_log import RequestLog
 from shop.kit.routing import Direct, Pools, ShopRoute
 from shop.kit.static import FOLDER as STATIC_FOLDER
@@ -99,7 +98,7 @@ def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001 - Starlette's shape
         async with anyio.create_task_group() as beside:
-            beside.start_soon(keep_up, live, reads, till.sessions)
+            beside.start_soon(keep_up, live, till.sessions.forget)
             yield
             beside.cancel_scope.cancel()  # a read under way gives its connection back first
         till.sessions.engine.dispose()
@@ -168,23 +167,17 @@ def from_environment() -> ASGIApp:
     return app
 
 
-async def keep_up(live: LivePreferences, reads: Sessions, sessions: Sessions) -> None:
+async def keep_up(live: LivePreferences, forget: Callable[[], None]) -> None:
     """Notice within a second what another process has changed."""
-
-    def look() -> int:
-        live.refresh()
-        with reads.begin() as db:
-            return public_version(db)
-
     seen = None
     while True:
         try:
-            version = await anyio.to_thread.run_sync(look)
+            version = await anyio.to_thread.run_sync(live.refresh)
         except SQLAlchemyError:
             log.exception("the preferences could not be read; the last ones stay in force")
         else:
             if version != seen:
-                sessions.forget()
+                forget()
             seen = version
         await asyncio.sleep(1)
 

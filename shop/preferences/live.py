@@ -1,6 +1,7 @@
 """The preferences as every request needs them: in memory, a second old at most."""
 
 from shop.kit.db import Sessions
+from shop.kit.public_version import public_version
 from shop.kit.urls import Urls
 from shop.preferences.queries import preferences
 from shop.preferences.values import Preferences
@@ -14,11 +15,13 @@ class LivePreferences:
         self._base_url = base_url
         self.current = Preferences()
 
-    def refresh(self) -> None:
+    def refresh(self) -> int:
+        """Read them again; return the version of all that buyers read."""
         with self._reads.begin() as db:
-            read = preferences(db)
+            read, version = preferences(db), public_version(db)
         if read != self.current:  # as long as they are the same, they are the same object
             self.current = read
+        return version
 
     @property
     def urls(self) -> Urls:
