@@ -9,6 +9,7 @@ so that parts can be measured one at a time. Docs: docs/performance.md, "How it 
 import argparse
 import sys
 import time
+import traceback
 
 from tests.benchmarks import bad_input, footprint, growth, load, orders, pages, stand_in, verify
 from tests.benchmarks.databases import NotInstalled
@@ -56,6 +57,10 @@ def measure(part: str) -> bool:
         MEASURES[part]()
     except NotInstalled:
         say(f"{part}: left out, because PostgreSQL is not installed")
+        return False
+    except Exception:  # noqa: BLE001 - the other parts have figures too
+        traceback.print_exc()
+        say(f"{part}: broken off")
         return False
     keep(part, "minutes", round((time.monotonic() - began) / 60, 1))
     return True
