@@ -77,7 +77,9 @@ def _sold() -> Select[Any]:
 
 
 def siblings_of(db: Session, product_ids: Sequence[int], locale: str) -> dict[int, list[Card]]:
-    """Return what there is of the first collection that each of *product_ids* is in."""
+    """Return two that there are of the first collection that each of *product_ids* is in: others
+    for each, as far as there are others.
+    """
     inside = (
         select(
             CollectionProduct.product_id, func.min(CollectionProduct.collection_id).label("first")
@@ -90,7 +92,12 @@ def siblings_of(db: Session, product_ids: Sequence[int], locale: str) -> dict[in
         collection_id: listed_cards(db, locale, Chosen(in_stock=True), collection_id, {})
         for collection_id in sorted(set(first.values()))
     }
-    return {product_id: living[collection_id] for product_id, collection_id in first.items()}
+    siblings = {}
+    for turn, product_id in enumerate(product_ids):
+        family = living[first[product_id]] if product_id in first else []
+        start = 2 * turn % len(family) if family else 0
+        siblings[product_id] = (family[start:] + family[:start])[:2]
+    return siblings
 
 
 def last_page(db: Session, locale: str, chosen: Chosen, collection_id: int | None) -> int:

@@ -352,6 +352,17 @@ def test_what_is_sold_leads_to_siblings_that_are_not(dolls: Sessions) -> None:
         assert sold_cards(db, "sv", 2) == []
 
 
+def test_each_that_is_sold_leads_to_others(sessions: Sessions) -> None:
+    with sessions.begin() as db:
+        family = create_collection(db, {"sv": "Familjen"}, {}).id
+        here = [make(db, f"Här {n}", days=n, collection_ids=[family]).id for n in range(3)]
+        gone = [make(db, f"Borta {n}", on_hand=0, collection_ids=[family]).id for n in range(2)]
+        alone = make(db, "Ensam", on_hand=0).id
+        siblings = siblings_of(db, [*gone, alone], "sv")
+        ids = {of: [card.product_id for card in cards] for of, cards in siblings.items()}
+        assert ids == {gone[0]: [here[2], here[1]], gone[1]: [here[0], here[2]], alone: []}
+
+
 def test_the_gallery_of_what_is_sold_is_a_page(dolls: Sessions, buyer: Buyer) -> None:
     page = buyer.get("/sold")
     assert page.status_code == 200
