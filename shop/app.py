@@ -77,7 +77,7 @@ def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
     )
     reads = read_sessions(config.database_url)
     live = LivePreferences(reads, config.base_url)
-    live.refresh()
+    version = live.refresh()
     static = StaticFiles(STATIC_FOLDER)
     state: dict[str, Any] = {
         "config": config,
@@ -98,7 +98,7 @@ def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001 - Starlette's shape
         async with anyio.create_task_group() as beside:
-            beside.start_soon(keep_up, live, till.sessions.forget)
+            beside.start_soon(keep_up, live, version, till.sessions.forget)
             yield
             beside.cancel_scope.cancel()  # a read under way gives its connection back first
         till.sessions.engine.dispose()
@@ -167,19 +167,18 @@ def from_environment() -> ASGIApp:
     return app
 
 
-async def keep_up(live: LivePreferences, forget: Callable[[], None]) -> None:
-    """Notice within a second what another process has changed."""
-    seen = None
+async def keep_up(live: LivePreferences, seen: int, forget: Callable[[], None]) -> None:
+    """Notice within a second what another process has changed since version *seen*."""
     while True:
+        await asyncio.sleep(1)
         try:
             version = await anyio.to_thread.run_sync(live.refresh)
         except SQLAlchemyError:
             log.exception("the preferences could not be read; the last ones stay in force")
-        else:
-            if version != seen:
-                forget()
+            continue
+        if version != seen:
             seen = version
-        await asyncio.sleep(1)
+            forget()
 
 
 def surroundings(request: Request) -> dict[str, Any]:
