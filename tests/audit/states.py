@@ -99,7 +99,7 @@ def order_with(**values: str) -> Deed:
         typed = {
             "email": "anna@example.se",
             "name": "Anna Ek",
-            "street-address": "Strandvägen 1",
+            "address-line1": "Strandvägen 1",
             "postal-code": "763 40",
             "address-level2": "Hallstavik",
         }

@@ -45,7 +45,7 @@ def test_a_whole_purchase_by_keyboard(
     page.evaluate("document.querySelector('main').focus()")
     for token, words in (
         ("name", "Anna Ek"),
-        ("street-address", "Strandvägen 1"),
+        ("address-line1", "Strandvägen 1"),
         ("postal-code", "763 40"),
         ("address-level2", "Hallstavik"),
     ):

@@ -17,7 +17,7 @@ def fill_in_checkout(page: Page, shop: str, prefix: str = "", **changes: str) ->
     details = ANNA | changes
     form.locator("[autocomplete=email]").fill(details["email"])
     form.locator("[autocomplete=name]").fill(details["name"])
-    form.locator("[autocomplete=street-address]").fill(details["address"])
+    form.locator("[autocomplete=address-line1]").fill(details["address"])
     form.locator("[autocomplete=postal-code]").fill(details["postal_code"])
     form.locator("[autocomplete=address-level2]").fill(details["city"])
 

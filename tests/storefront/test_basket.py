@@ -113,11 +113,11 @@ def test_the_checkout_asks_for_little_and_fills_itself_in(english: Buyer, shelf:
     tokens = re.findall(r'autocomplete="([^"]+)"', seen)
     assert sorted(tokens) == [
         "address-level2",
+        "address-line1",
         "country",
         "email",
         "name",
         "postal-code",
-        "street-address",
         "tel",
     ]
     visible = re.findall(r'<input(?![^>]*type="(?:hidden|radio)")|<select', seen)

@@ -149,7 +149,7 @@ def test_rule_09_a_swedish_order_shows_eight_fields_at_most(shopper: Buyer) -> N
 
 def test_rule_10_there_is_one_address(shopper: Buyer, sessions: Sessions) -> None:
     form = checkout_form(shopper)
-    assert form.count('autocomplete="street-address"') == 1
+    assert form.count('autocomplete="address-line1"') == 1
     assert "billing" not in form
     shopper.place()
     with sessions.begin() as db:
@@ -181,7 +181,7 @@ def test_rule_13_each_field_says_what_it_is(shopper: Buyer) -> None:
     assert kinds == {
         "country": (None, "country"),
         "name": ("text", "name"),
-        "address": ("text", "street-address"),
+        "address": ("text", "address-line1"),
         "postal_code": ("text", "postal-code"),
         "city": ("text", "address-level2"),
         "email": ("email", "email"),
