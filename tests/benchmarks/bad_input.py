@@ -46,7 +46,7 @@ def measure() -> None:
             for what, asks in GOOD_AND_BAD.items():
                 for name, ask in asks.items():
                     status, sentence = ours.answer(shop, ask)
-                    found = load(shop.url, [ask], seconds=2, runs=1)
+                    found = load(shop, [ask], seconds=2, runs=1)
                     kept = {"status": status, "rate": found.rate, "p99_ms": found.p99_ms}
                     keep("input", f"{what}/{name}", kept)
                     say_load(f"{what}, {name}: {status}", found)

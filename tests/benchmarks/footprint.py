@@ -49,7 +49,7 @@ def _memory(url: str, folder: Path) -> dict[str, float]:
         asks = [*ours.product_page(shop), *ours.search(shop), *ours.cart_with_a_line(shop)]
         pages = [Ask(f"/products?page={n}") for n in range(1, 9)]
         if installed():
-            load(shop.url, [*asks, *pages], seconds=10, runs=1)
+            load(shop, [*asks, *pages], seconds=10, runs=1)
         return {
             f"{_role(pid)} ({n})": memory_mb(pid) for n, pid in enumerate(shop.processes, start=1)
         }

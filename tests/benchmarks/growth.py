@@ -165,7 +165,7 @@ def _refill(shop: ours.Served, url: str, products: int) -> None:
         "most": round(max(first) * 1000, 2),
         "seen_s": round(median(seen), 2),
     }
-    keep("growth", f"{products}/list, made anew after a change", figure)
+    keep("growth", f"{products}/list, after a change", figure)
     say(
         f"{products:8,}  after a change: seen after {figure['seen_s']} s, "
         f"the list made anew in {figure['ms']} ms"

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Protocol
 
-from tests.benchmarks.machine import Others, wait_for_quiet
+from tests.benchmarks.machine import Others, also_ours, spent, wait_for_quiet
 
 quick = False  # one short run each: to see whether it works, and no figure to tell of
 SCRIPT = Path(__file__).with_name("wrk.lua")
@@ -36,6 +37,13 @@ class Ask:
         return "\t".join(["POST" if self.body else "GET", self.path, pairs, self.body])
 
 
+class Server(Protocol):
+    @property
+    def url(self) -> str: ...
+    @property
+    def pid(self) -> int: ...
+
+
 @dataclass(frozen=True)
 class Load:
     """What came of several runs of the same requests: the median, and how far they lay apart."""
@@ -49,6 +57,7 @@ class Load:
     refused: int  # of these: answered with 4xx or 5xx
     broken: int  # connections that failed, or waited for longer than wrk does
     size: int  # bytes of an answer with its headers
+    processor_ms: float  # that the server and its database spent on each, other programs or not
     others: float  # cores that other programs used meanwhile, in the worst run
 
 
@@ -57,7 +66,7 @@ def installed() -> bool:
 
 
 def load(
-    url: str,
+    server: Server,
     asks: Sequence[Ask],
     *,
     seconds: float = 3,
@@ -72,13 +81,17 @@ def load(
         plan.write("".join(f"{ask.line}\n" for ask in asks))
         plan.flush()
         if warm:
-            _run(url, plan.name, 1 if quick else WARM, connections)
+            _run(server.url, plan.name, 1 if quick else WARM, connections)
         rows = []
+        before = spent(server.pid, *also_ours)
         for _ in range(runs):
             if not quick:
                 wait_for_quiet()
             others = Others()
-            rows.append(_run(url, plan.name, seconds, connections) | {"others": others.cores()})
+            rows.append(
+                _run(server.url, plan.name, seconds, connections) | {"others": others.cores()}
+            )
+        used = spent(server.pid, *also_ours) - before
     rates = [row["requests"] / row["seconds"] for row in rows]
     middle = rows[rates.index(sorted(rates)[len(rates) // 2])]
     requests = int(sum(row["requests"] for row in rows))
@@ -92,6 +105,7 @@ def load(
         refused=int(sum(row["refused"] for row in rows)),
         broken=int(sum(row["broken"] for row in rows)),
         size=int(sum(row["bytes"] for row in rows) / max(1, requests)),
+        processor_ms=round(used * 1000 / max(1, requests), 3),
         others=max(row["others"] for row in rows),
     )
 

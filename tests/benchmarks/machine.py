@@ -93,6 +93,10 @@ def _busy() -> float:
 
 
 def _ours() -> float:
+    return spent(os.getpid(), *also_ours)
+
+
+def spent(*roots: int) -> float:
+    """Return the seconds of processor that *roots* and all that come of them have used."""
     used = {pid: sum(int(one) for one in fields[11:15]) for pid, fields in _stats()}
-    roots = [os.getpid(), *also_ours]
     return sum(used.get(pid, 0) for root in roots for pid in tree(root)) / TICKS

@@ -127,7 +127,7 @@ def _over_http(url: str, folder: Path, sessions: Sessions, processes: int) -> Lo
             for _ in range(1 if load_module.quick else RUNS):
                 _end_all(sessions)
                 asks = [_order(fields, n) for n in range(ORDERS_OVER_HTTP)]
-                runs.append(load(shop.url, asks, runs=1, warm=False))
+                runs.append(load(shop, asks, runs=1, warm=False))
                 assert runs[-1].requests <= ORDERS_OVER_HTTP, "the last were no new orders"
                 assert runs[-1].refused == 0, runs[-1]
     runs.sort(key=lambda run: run.rate)

@@ -104,7 +104,7 @@ def _oscar(kind: str, url: str, folder: Path) -> None:
 def _measured(
     kind: str, name: str, server: ours.Served, asks: list[Ask], seconds: float = 3
 ) -> Load:
-    found = load(server.url, asks, seconds=seconds)
+    found = load(server, asks, seconds=seconds)
     keep(kind, name, found)
     say_load(f"{kind:10} {name}", found)
     return found

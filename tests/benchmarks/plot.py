@@ -2,18 +2,19 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 760, 440
 LEFT, RIGHT, TOP, BOTTOM = 70, 210, 30, 50
 # told apart by their dashes as well, for who does not see the colours
 LINES = [
-    ("#0072b2", ""),
+    ("#2a86c8", ""),
     ("#d55e00", "8 4"),
     ("#009e73", "2 3"),
     ("#cc79a7", "10 3 2 3"),
-    ("#7a6a00", "5 5"),
-    ("#5a5a5a", "1 4"),
+    ("#a08c10", "5 5"),
+    ("#8a8a8a", "1 4"),
     ("#56b4e9", "14 4"),
 ]
 STYLE = (
@@ -63,7 +64,7 @@ def plot(title: str, x_name: str, y_name: str, lines: Mapping[str, Points]) -> s
         f'<text x="{LEFT}" y="{TOP - 12}">{escape(y_name)}</text>',
     ]
     places = _apart([up(points[-1][1]) for points in lines.values()])
-    for (name, points), place, style in zip(lines.items(), places, LINES, strict=False):
+    for (name, points), place, style in zip(lines.items(), places, cycle(LINES), strict=False):
         parts += _line(name, [(across(x), up(y)) for x, y in points], place, *style)
     return "\n".join([*parts, "</svg>", ""])
 

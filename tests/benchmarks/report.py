@@ -156,11 +156,13 @@ def _ratios(kind: str) -> str:
                 _rate(peer),
                 f"{ours['rate'] / limit['rate']:.1%}".replace("%", " %") if limit else NOTHING,
                 _rate(figures.get(f"ours/1/off/{what}")),
+                f"{ours['processor_ms']:.2f} / {peer['processor_ms']:.2f}" if peer else NOTHING,
                 f"{ours['p50_ms']:.0f} / {ours['p99_ms']:.0f}",
                 f"{ours['refused'] + ours['broken']} of {ours['requests']:,}",
             ]
         )
     head = ["", "ratio", "ours", "django-oscar", "of the limit", "one process"]
+    head.append("ms of a processor, ours / its")
     table = _table([*head, "p50 / p99 ms", "errors"], rows)
     said = (
         f"## Without the page cache, {DATABASES[kind]}\n\n"

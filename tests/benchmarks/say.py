@@ -14,4 +14,5 @@ def say_load(name: str, found: Load) -> None:
     failed += f", {found.broken} broken" if found.broken else ""
     busy = f", others used {found.others} cores" if found.others > 0.3 else ""
     rate = f"{found.rate:9,.0f}/s ({found.least:,.0f}..{found.most:,.0f})"
-    say(f"{name:42} {rate}  p50 {found.p50_ms:.1f} ms, p99 {found.p99_ms:.1f} ms{failed}{busy}")
+    times = f"p50 {found.p50_ms:.1f} ms, p99 {found.p99_ms:.1f} ms"
+    say(f"{name:42} {rate}  {times}, processor {found.processor_ms:.2f} ms{failed}{busy}")

@@ -17,7 +17,7 @@ def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def seen(rate: float, p99_ms: float = 5.0, refused: int = 0) -> Load:
-    return Load(rate, rate - 1, rate + 1, 2.0, p99_ms, 1000, refused, 0, 1234, 0.0)
+    return Load(rate, rate - 1, rate + 1, 2.0, p99_ms, 1000, refused, 0, 1234, 1.0, 0.0)
 
 
 def page() -> str:
