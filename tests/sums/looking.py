@@ -1,6 +1,7 @@
 """Each place where an order's sums stand, held against what its basket comes to."""
 
 import json
+import re
 
 import stripe
 
@@ -34,6 +35,9 @@ def look_into_the_cart(page: str, basket: Basket) -> None:
     least = min(basket.offered)
     sums = [amount(value, basket.locale) for _label, value in sums_on(page)]
     assert sums == [basket.subtotal, least, basket.subtotal + least]
+    gross = [*(line.amount for line in basket.goods), least]
+    vat = sum(vat_in(amount_, basket.rate_bp) for amount_ in gross)
+    assert re.findall(r'data-vat="(\d+)"', page) == [str(vat)]
 
 
 def look_at_the_checkout(page: str, basket: Basket) -> None:

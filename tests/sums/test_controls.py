@@ -34,7 +34,7 @@ def vat_of_the_whole_order(patch: Patch) -> None:
         whole = vat.vat_included(found.total_amount, lines[0].rate_bp)
         return replace(found, vat_amount=whole)
 
-    patch.setattr("shop.checkout.actions.sums", once)
+    patch.setattr("shop.cart.bill.sums", once)
 
 
 def vat_rounded_down(patch: Patch) -> None:
