@@ -288,3 +288,34 @@ def test_the_price_is_the_databases_and_a_new_one_is_shown_before_it_is_paid(
     assert confirmed.status_code == 303
     with sessions.begin() as db:
         assert db.scalars(select(PaymentAttempt.amount)).all() == [29600]
+
+
+def test_forty_fields_too_many_change_nothing(buyer: Buyer, shop: Config, shelf: Shelf) -> None:
+    raven = shelf.add("raven", on_hand=5)
+    noise = {f"field{n}": "x" * 200 for n in range(40)} | {"text": "🦊", "price": "1"}
+    assert buyer.post("/cart", variant=str(raven), quantity="2", **noise).status_code == 303
+    assert cart_of(buyer, shop) == {raven: 2}
+    changed = buyer.post("/cart/lines", variant=str(raven), quantity="3", **noise | {"text": ""})
+    assert (changed.status_code, cart_of(buyer, shop)) == (303, {raven: 3})
+    assert buyer.get("/cart?" + "&".join(f"country=S{n}" for n in range(40))).status_code == 200
+    assert buyer.place(**noise).status_code == 303
+
+
+def test_words_of_every_kind_are_no_error(buyer: Buyer, shelf: Shelf) -> None:
+    bear = shelf.add("bjornen", on_hand=99, takes_personal_text=True)
+    for text in (
+        "\0",
+        "\ud7ff",
+        "\u202eabc",
+        "%00",
+        "'; --",
+        "<script>",
+        "🦊" * 60,
+        "\r\n" * 99,
+        "𝕏" * 61,
+    ):
+        answer = buyer.post("/cart", variant=str(bear), quantity="1", text=text)
+        assert answer.status_code == (422 if text.startswith("𝕏") else 303), text
+        assert "<script>" not in buyer.get("/cart").text
+    note = "<b>\0\u202e🦊</b>" * 20
+    assert buyer.place(gift_note=note, recipient="\0<i>\u202e").status_code == 303
