@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx2
 import pytest
 from babel import Locale
 from babel.messages.catalog import Catalog
@@ -87,9 +88,17 @@ def stage(
                 pickup={"sv": GREEK},
                 **dict.fromkeys(OWNER, GREEK),
             )
-        time.sleep(1.5)  # until the shop has noticed: it looks once a second
+        until_noticed(filled)
         yield filled
     forget()
+
+
+def until_noticed(stage: Stage) -> None:
+    """Wait until the shop knows its new settings: it looks once a second."""
+    deadline = time.monotonic() + 60
+    while GREEK not in (page := httpx2.get(f"{stage.base}/de", timeout=60)).text:
+        assert time.monotonic() < deadline, page.status_code
+        time.sleep(0.1)
 
 
 def forget() -> None:
