@@ -12,6 +12,7 @@ from sqlalchemy import (
     Integer,
     ScalarSelect,
     Select,
+    and_,
     bindparam,
     exists,
     func,
@@ -210,13 +211,20 @@ def _by_price(*, falling: bool) -> Places:
 
 def _by_name() -> Places:
     """Walk the names as the alphabet has them, and take of each product the one that is shown."""
+    reader, first = aliased(ProductText), aliased(ProductText)
+    of_reader = select(reader.locale).where(
+        reader.product_id == ProductText.product_id, reader.locale == bindparam("locale")
+    )
+    there = select(func.min(first.locale)).where(first.product_id == ProductText.product_id)
+    # language_of in other words: of these PostgreSQL knows that they leave most names in
+    shown = or_(
+        ProductText.locale == bindparam("locale"),
+        and_(of_reader.scalar_subquery().is_(None), ProductText.locale == there.scalar_subquery()),
+    )
     return (
         select(Product.id.label("id"), ProductText.sort_key.label("place"))
         .join(Product, Product.id == ProductText.product_id)
-        .where(
-            found_published(),
-            ProductText.locale == language_of(ProductText, "product_id", Product.id),
-        )
+        .where(found_published(), shown)
         .order_by(ProductText.sort_key, ProductText.product_id)
     )
 

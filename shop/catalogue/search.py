@@ -37,7 +37,7 @@ from shop.catalogue.models import (
     SearchSpelling,
     Status,
 )
-from shop.catalogue.shelf import found_published, in_stock, rows
+from shop.catalogue.shelf import in_stock, rows
 from shop.catalogue.words import COMMON, distance, edits_forgiven, spellings, stem, words_of
 from shop.kit.i18n import known_locales
 
@@ -113,7 +113,7 @@ def _hits(db: Session, words: Sequence[Word], locale: str) -> list[int]:
     for number, word in enumerate(words):
         values |= _values(number, word)
     shapes = tuple((len(word.terms), len(word.beginnings)) for word in words)
-    return [row.id for row in rows(db, _statement(shapes, len(languages)), values)]
+    return [row.product_id for row in rows(db, _statement(shapes, len(languages)), values)]
 
 
 def _values(number: int, word: Word) -> dict[str, Any]:
@@ -144,18 +144,15 @@ def _statement(shapes: tuple[tuple[int, int], ...], languages: int) -> Select[An
         .subquery()
     )
     hits = _with_others(first, shapes) if len(shapes) > 1 else first
-    there = in_stock().label("there")
-    return (
-        select(Product.id)
-        .join(hits, hits.c.product_id == Product.id)
-        .where(found_published())
-        .order_by(
-            hits.c.loss // LIGHTER,
-            there.desc(),
-            hits.c.loss,
-            Product.published_at.desc(),
-            Product.id.desc(),
-        )
+    its = Product.id == hits.c.product_id  # looked up for each: not a join, which may read them all
+    there = select(in_stock()).where(its).scalar_subquery()
+    published_at = select(Product.published_at).where(its).scalar_subquery()
+    return select(hits.c.product_id).order_by(
+        hits.c.loss // LIGHTER,
+        there.desc(),
+        hits.c.loss,
+        published_at.desc(),
+        hits.c.product_id.desc(),
     )
 
 
