@@ -278,7 +278,7 @@ def _growth() -> str:
     found = kept.figures("growth")
     if not found:
         return ""
-    names = sorted({name.partition("/")[2] for name in found}, key=_order_of_growth)
+    names = sorted({name.partition("/")[2] for name in found} - {""}, key=_order_of_growth)
     lines, rows, streamed = {}, [], []
     for name in names:
         ms = {n: found[f"{n}/{name}"] for n in PRODUCTS if f"{n}/{name}" in found}

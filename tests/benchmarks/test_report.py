@@ -74,6 +74,7 @@ def test_growth_is_told_in_factors() -> None:
     kept.begin("growth")
     for products, ms in ((10, 4.0), (100, 5.0), (10_000, 5.2), (100_000, 8.0)):
         kept.keep("growth", f"{products}/product", {"ms": ms, "cards": 4})
+    kept.keep("growth", "minutes", 3.5)
     said = page()
     assert "| product: from 10 to 10,000 products | ≤ 1.3 x | 1.30 x (1.04 x from 100" in said
     row = "| product | 4.0 (4) | 5.0 (4) | - | 5.2 (4) | 8.0 (4) | 1.30 x | 1.04 x | 2.00 x |"
