@@ -282,9 +282,9 @@ def _growth() -> str:
     lines, rows, streamed = {}, [], []
     for name in names:
         ms = {n: found[f"{n}/{name}"] for n in PRODUCTS if f"{n}/{name}" in found}
-        if f"/{name}" in STREAMED:
+        if name in STREAMED:
             for n, figure in ms.items():
-                streamed.append(_streamed_row(f"/{name}", n, figure))
+                streamed.append(_streamed_row(name, n, figure))
         elif name != "made":
             rows.append(_growth_row(name, ms, found))
             if not name.startswith(("collection", "search, m", "search, n", "search, o")):

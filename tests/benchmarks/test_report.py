@@ -75,10 +75,13 @@ def test_growth_is_told_in_factors() -> None:
     for products, ms in ((10, 4.0), (100, 5.0), (10_000, 5.2), (100_000, 8.0)):
         kept.keep("growth", f"{products}/product", {"ms": ms, "cards": 4})
     kept.keep("growth", "minutes", 3.5)
+    feed = {"ms": 9.6, "whole_ms": 2783.6, "kb": 1258, "grown_mb": 4.3}
+    kept.keep("growth", "1000//feeds/google.xml", feed)
     said = page()
     assert "| product: from 10 to 10,000 products | ≤ 1.3 x | 1.30 x (1.04 x from 100" in said
     row = "| product | 4.0 (4) | 5.0 (4) | - | 5.2 (4) | 8.0 (4) | 1.30 x | 1.04 x | 2.00 x |"
     assert row in said
+    assert "| `/feeds/google.xml` | 1,000 | 10 ms | 2,784 ms | 1,258 kB | 4.3 MB |" in said
 
 
 def test_a_request_is_one_line() -> None:
