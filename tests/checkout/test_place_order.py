@@ -101,6 +101,10 @@ def test_anything_else_meets_the_hold_of_the_first(sessions: Sessions, shelf: Sh
         placed(sessions, cart(variant_id), who=Buyer(**(ANNA | {"city": "Uppsala"}), locale="sv"))
     with pytest.raises(HoldInTheWay):
         placed(sessions, cart(variant_id), Choice("tracked_parcel", 24500, 7900))
+    with pytest.raises(HoldInTheWay):
+        placed(sessions, Cart("a-cart", (CartLine(variant_id, 1, "Ida"),)))
+    with pytest.raises(HoldInTheWay):
+        placed(sessions, cart(variant_id), who=Buyer(**ANNA, locale="sv", gift_note="Grattis!"))
 
 
 @on_both_databases
