@@ -6,7 +6,6 @@ price than a buyer.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import shorten
 from typing import Any, NamedTuple, Protocol
 
 from shop.kit.i18n import gettext as _
@@ -106,7 +105,7 @@ def _properties(
         ("og:type", kind),
         ("og:site_name", front.shop.shop_name),
         ("og:title", title),
-        ("og:description", shorten(about, LONGEST_DESCRIPTION, placeholder="…")),
+        ("og:description", _cut(about)),
         ("og:url", front.address(path)),
         ("og:locale", language_and_country(front.locale)),
         *(("og:locale:alternate", language_and_country(code)) for code in others),
@@ -121,6 +120,15 @@ def _properties(
             ("og:image:alt", picture.alt or title),
         ]
     return [(name, content) for name, content in properties if content]
+
+
+def _cut(text: str) -> str:
+    """Return the beginning of *text* on one line, cut between words."""
+    line = " ".join(text[: 2 * LONGEST_DESCRIPTION].split())
+    if len(line) <= LONGEST_DESCRIPTION:
+        return line
+    beginning = line[: LONGEST_DESCRIPTION - 1]
+    return f"{beginning.rpartition(' ')[0] or beginning}…"
 
 
 def _offered(front: Storefront, item: Item, choices: Sequence[Choice]) -> list[tuple[str, str]]:
