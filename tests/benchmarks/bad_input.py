@@ -1,5 +1,7 @@
 """What bad input costs: as many requests a second as good input, more or less, and no 5xx."""
 
+from dataclasses import asdict
+
 from tests.benchmarks import ours
 from tests.benchmarks.kept import keep
 from tests.benchmarks.load import Ask, load
@@ -15,7 +17,7 @@ GOOD_AND_BAD: dict[str, dict[str, Ask]] = {
         "page=-1": Ask("/products?page=-1"),
         "40 unknown parameters": Ask(f"/products?{MANY_FIELDS}"),
         "unknown language": Ask("/xx/products"),
-        "broken cookies": Ask("/products", {"Cookie": 'cart=abc.def; ;;=; a=\x7f"; cart'}),
+        "broken cookies": Ask("/products", {"Cookie": 'cart=abc.def; ;;=; a="; cart'}),
     },
     "product": {
         "good": Ask(f"/products/{'docka-1'}"),
@@ -47,7 +49,7 @@ def measure() -> None:
                 for name, ask in asks.items():
                     status, sentence = ours.answer(shop, ask)
                     found = load(shop, [ask], seconds=2, runs=1)
-                    kept = {"status": status, "rate": found.rate, "p99_ms": found.p99_ms}
+                    kept = {"status": status, **asdict(found)}
                     keep("input", f"{what}/{name}", kept)
                     say_load(f"{what}, {name}: {status}", found)
                     assert status < 500, sentence

@@ -353,13 +353,14 @@ def _bad_input() -> str:
                 which,
                 str(figure["status"]),
                 f"{figure['rate']:,.0f}",
-                f"{figure['rate'] / good['rate']:.2f} x",
+                f"{figure['processor_ms']:.2f}",
+                f"{figure['processor_ms'] / good['processor_ms']:.2f} x",
                 f"{figure['p99_ms']:.0f}",
             ]
         )
     if not rows:
         return ""
-    head = ["", "", "answer", "requests/s", "of the good ones", "p99 ms"]
+    head = ["", "", "answer", "requests/s", "ms of a processor", "of a good one", "p99 ms"]
     return (
         "## What bad input costs\n\nTwo processes, SQLite, no page cache. None was answered with "
         "an error of the shop's (5xx): that\nends the run.\n\n" + _table(head, rows)
