@@ -45,15 +45,20 @@ ANIMALS = [
 NAMES = ["Ragnar", "Selma", "Ivar", "Tyra", "Sten", "Alva", "Folke", "Maj", "Örjan", "Åsa"]
 
 
-def fill(sessions: Sessions, products: int, seed: int = 1) -> None:
+def fill(
+    sessions: Sessions, products: int, *, collections: int = COLLECTIONS, seed: int = 1
+) -> None:
     """Fill a migrated, empty database."""
     chance = random.Random(seed)
     with sessions.begin() as db:
         open_shop(db)
-        _collections(db)
+        _collections(db, collections)
     for first in range(1, products + 1, AT_A_TIME):
         with sessions.begin() as db:
-            rows = [_rows(n, chance) for n in range(first, min(first + AT_A_TIME, products + 1))]
+            rows = [
+                _rows(n, collections, chance)
+                for n in range(first, min(first + AT_A_TIME, products + 1))
+            ]
             for model in rows[0]:
                 db.execute(insert(model.__table__), [row for one in rows for row in one[model]])  # type: ignore[arg-type] # a Table, which each of these has
     with sessions.begin() as db:
@@ -65,8 +70,8 @@ def slug(n: int) -> str:
     return f"docka-{n}"
 
 
-def _collections(db: Session) -> None:
-    numbers = range(1, COLLECTIONS + 1)
+def _collections(db: Session, collections: int) -> None:
+    numbers = range(1, collections + 1)
     rows = [{"id": n, "slug": f"samling-{n}", "position": n} for n in numbers]
     db.execute(insert(Collection), rows)
     texts = [
@@ -77,7 +82,9 @@ def _collections(db: Session) -> None:
     db.execute(insert(CollectionText), texts)
 
 
-def _rows(n: int, chance: random.Random) -> dict[type[Base], list[dict[str, Any]]]:
+def _rows(
+    n: int, collections: int, chance: random.Random
+) -> dict[type[Base], list[dict[str, Any]]]:
     """Return one product's rows, in the order of references."""
     price, photos = chance.randrange(120, 480) * 100, range(1, chance.choice([2, 3, 4]))
     at = NOON - timedelta(days=365) + timedelta(minutes=n)
@@ -117,7 +124,7 @@ def _rows(n: int, chance: random.Random) -> dict[type[Base], list[dict[str, Any]
         StockMovement: [
             {"variant_id": n, "delta": PIECES, "reason": "counted", "by": "owner", "at": at}
         ],
-        CollectionProduct: [{"collection_id": n % COLLECTIONS + 1, "product_id": n}],
+        CollectionProduct: [{"collection_id": n % collections + 1, "product_id": n}],
     }
 
 

@@ -41,10 +41,12 @@ class Served:
         return tree(self.pid)
 
 
-def filled(database_url: str, products: int = PRODUCTS) -> str:
+def filled(
+    database_url: str, products: int = PRODUCTS, collections: int = catalogue.COLLECTIONS
+) -> str:
     migrate(database_url)
     sessions = write_sessions(database_url)
-    catalogue.fill(sessions, products)
+    catalogue.fill(sessions, products, collections=collections)
     sessions.engine.dispose()
     return database_url
 
