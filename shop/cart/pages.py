@@ -178,7 +178,7 @@ def _give_back_hold(request: Request, cart: Cart) -> None:
 
 
 routes = [
-    Get("/cart", show, access=PUBLIC),
+    Get("/cart", show, access=PUBLIC, short=True),
     Post("/cart", add, access=PUBLIC),
     Post("/cart/lines", change, access=PUBLIC),
 ]

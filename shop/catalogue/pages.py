@@ -224,10 +224,10 @@ def _sending(
 
 
 routes = [
-    Get("/", home, access=PUBLIC, kept=()),
-    Get("/products", product_list, access=PUBLIC, kept=PARAMETERS),
-    Get("/products/{slug}", product, access=PUBLIC, kept=("country",)),
-    Get("/collections/{slug}", collection, access=PUBLIC, kept=PARAMETERS),
+    Get("/", home, access=PUBLIC, kept=(), short=True),
+    Get("/products", product_list, access=PUBLIC, kept=PARAMETERS, short=True),
+    Get("/products/{slug}", product, access=PUBLIC, kept=("country",), short=True),
+    Get("/collections/{slug}", collection, access=PUBLIC, kept=PARAMETERS, short=True),
     Get("/search", search, access=PUBLIC),
     Get("/sold", sold, access=PUBLIC, kept=("page",)),
 ]

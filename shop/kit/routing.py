@@ -65,6 +65,14 @@ class Pools:
         self._limiters = {name: anyio.CapacityLimiter(size) for name, size in sizes.items()}
         self._threads = anyio.CapacityLimiter(sum(sizes.values()))
 
+    def run_here(self, work: Callable[[], Response]) -> Response:
+        """Do on the event loop what takes less time than to hand it to a thread: SQLite reads
+        without waiting for anybody, and the pages of a short read take a millisecond.
+        """
+        response = work()
+        collect_if_due()
+        return response
+
     async def run(self, name: str, work: Callable[[], Made]) -> Made:
         limiter, place = self._limiters[name], object()
         try:
@@ -123,13 +131,16 @@ def Get(  # noqa: N802 - reads as a declaration beside Post
     pool: PoolName = "db",
     localized: bool = True,
     kept: tuple[str, ...] | None = None,
+    short: bool = False,
 ) -> ShopRoute:
     """Declare a page. *kept* are the query parameters that it reads, where it may be kept for
-    everybody (``shop/kit/page_cache.py``); None where it is each visitor's own.
+    everybody (``shop/kit/page_cache.py``); None where it is each visitor's own. A *short* one asks
+    little of the database, unless parameters ask for more.
     """
 
     async def endpoint(request: Request) -> Response:
-        return await _run(request, pool, access, lambda: handler(request))
+        at_once = short and not request.scope["query_string"]
+        return await _run(request, pool, access, lambda: handler(request), at_once=at_once)
 
     endpoint.__name__ = handler.__name__
     localized = localized and access is PUBLIC
@@ -221,14 +232,19 @@ async def _turned_away_unread(request: Request, access: Access) -> Response | No
 
 
 async def _run(
-    request: Request, pool: str, access: Access, handle: Callable[[], Response]
+    request: Request,
+    pool: str,
+    access: Access,
+    handle: Callable[[], Response],
+    *,
+    at_once: bool = False,
 ) -> Response:
     def work() -> Response:
         with i18n.speaking(request.state.locale):
             return _turned_away(request, access) or handle()
 
     pools: Pools = request.state.pools
-    return await pools.run(pool, work)
+    return pools.run_here(work) if at_once and pools.one_writer else await pools.run(pool, work)
 
 
 def _turned_away(request: Request, access: Access) -> Response | None:
