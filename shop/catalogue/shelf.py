@@ -47,9 +47,7 @@ STOCK = table(
     column("reserved", Integer),
 )
 
-
-FEW = 10  # so many are counted out to buyers, as in the stock room
-
+FEW = 10  # so many are counted out to buyers; of more they read only that there are some
 
 Places = Select[int, Any]  # ids, and by what they are ordered
 

@@ -7,11 +7,12 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from shop.catalogue.models import Kind, Product
+from shop.catalogue.shelf import FEW
 from shop.kit.db import changed
 from shop.kit.public_version import raise_public_version
 from shop.stock.errors import MoreThanOne, OutOfStock, PromisedAlready
 from shop.stock.models import Reason, StockLevel, StockMovement
-from shop.stock.queries import FEW, stock_levels
+from shop.stock.queries import stock_levels
 
 Quantities = Mapping[int, int]  # variant id: pieces
 

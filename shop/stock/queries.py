@@ -6,10 +6,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from shop.catalogue.models import Kind, Product, Status, Variant
+from shop.catalogue.shelf import FEW
 from shop.stock.models import Reason, StockLevel, StockMovement
 
 MADE_TO_ORDER_AT_MOST = 10  # of one thing in one order
-FEW = 10  # so many are counted out to buyers; of more they read only that there are some
 
 
 @dataclass(frozen=True)

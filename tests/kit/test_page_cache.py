@@ -12,6 +12,7 @@ from sqlalchemy import event, update
 
 import shop.app
 from shop.catalogue.models import Product, ProductText
+from shop.catalogue.shelf import FEW
 from shop.config import Config
 from shop.kit.clock import Clock, system_clock
 from shop.kit.db import Sessions, read_sessions
@@ -19,7 +20,6 @@ from shop.kit.public_version import public_version
 from shop.owner.actions import invite_owner
 from shop.preferences.actions import set_preferences
 from shop.stock.actions import consume, count, release, reserve
-from shop.stock.queries import FEW
 from tests.support import NOON, Buyer, FixedClock, Shelf, on_both_databases
 
 LATE = datetime(2026, 11, 23, 22, 59, 59, tzinfo=UTC)  # a second before midnight in Stockholm
