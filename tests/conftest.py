@@ -21,8 +21,11 @@ from shop.owner.actions import invite_owner
 from shop.payments.gateway import API_VERSION, EVENTS, StripeGateway
 from shop.payments.till import Till
 from shop.sandbox.stand_in.server import StandInServer
+from tests.browser import browser, new_page
 from tests.postgres import postgresql, server_programs
 from tests.support import Buyer, Shelf, free_socket, open_shop, serving
+
+__all__ = ["browser", "new_page"]  # one browser for all: a thread has room for one Playwright
 
 STRIPE_KEY = "sk_test_of_the_tests"
 

@@ -25,7 +25,7 @@ from tests.audit.axe import violations
 from tests.audit.html import Written, html_of, refused_by_parser, refused_by_validator
 from tests.audit.stage import Stage, served_stage
 from tests.audit.states import STATES, State
-from tests.journeys.conftest import CHROMIUM, QUIET
+from tests.browser import CHROMIUM, QUIET
 
 LANGUAGES = {"sv": "", "en": "/en"}
 SCHEMES = ("light", "dark")

@@ -7,9 +7,6 @@ import pytest
 
 from shop.sandbox.stand_in.server import StandInServer
 from tests.audit.stage import Stage, served_stage
-from tests.journeys.conftest import browser, new_page
-
-__all__ = ["browser", "new_page", "stage"]
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.audit.html import TOOLS, installed
 from tests.audit.stage import Stage
-from tests.journeys.conftest import CHROMIUM
+from tests.browser import CHROMIUM
 
 LIGHTHOUSE = "lighthouse@12.8.2"  # the last that runs on Node 20
 PAGES = {

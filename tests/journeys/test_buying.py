@@ -11,7 +11,7 @@ from shop.orders.models import Order
 from shop.reports.verify import verify
 from shop.sandbox.stand_in.server import StandInServer
 from shop.stock.models import StockLevel
-from tests.journeys.conftest import NewPage
+from tests.browser import NewPage
 from tests.journeys.steps import buy, fill_in_checkout, order, order_number, pay, put_in_basket
 from tests.support import DECLINED_CARD, Shelf, on_both_databases
 

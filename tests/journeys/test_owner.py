@@ -20,7 +20,7 @@ from shop.owner.actions import invite_owner
 from shop.reports.verify import verify
 from shop.sandbox.stand_in.server import StandInServer
 from shop.worker import make_post_office
-from tests.journeys.conftest import NewPage
+from tests.browser import NewPage
 from tests.journeys.steps import buy
 
 pytestmark = pytest.mark.browser
