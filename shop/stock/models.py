@@ -29,10 +29,6 @@ class StockLevel(Base):
     on_hand: Mapped[int] = mapped_column(default=0)
     reserved: Mapped[int] = mapped_column(default=0)
 
-    @property
-    def available(self) -> int:
-        return self.on_hand - self.reserved
-
 
 class StockMovement(Base):
     """The ledger: every change of ``on_hand``, who made it and why. Only ever added to."""

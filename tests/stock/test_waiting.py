@@ -458,3 +458,18 @@ def test_the_owner_sees_how_many_wait(
     refill(sessions, raven)
     look()
     assert "väntar på den" not in owner.get("/admin/stock").text
+
+
+def test_a_mail_for_somebody_who_is_forgotten_is_put_aside_and_said(
+    sessions: Sessions, shelf: Shelf, office: PostOffice, sender: Recorder, look: Callable[[], int]
+) -> None:
+    ask(sessions, shelf.add(on_hand=3), "anna@example.se")
+    assert look() == 1
+    with sessions.begin() as db:
+        db.execute(text("DELETE FROM stock_alerts"))
+    send_due(office)
+    assert sender.letters == []
+    with sessions.begin() as db:
+        message = db.scalars(select(Message)).one()
+        assert message.status == Status.PARKED
+        assert message.last_error == "LookupError: nobody waits under the id 1"
