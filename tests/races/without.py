@@ -74,8 +74,8 @@ def order_guard(patch: Patch, module: str, to: str) -> None:
 def stock_guard(patch: Patch) -> None:
     """Change stock whatever there is; `drop_the_checks` keeps the database from looking."""
 
-    def unguarded(db: Session, variant_id: int, guard: object, **values: Any) -> bool:
-        del guard
+    def unguarded(db: Session, variant_id: int, n: int, guard: object, **values: Any) -> bool:
+        del n, guard
         result = db.execute(
             update(StockLevel)
             .where(StockLevel.variant_id == variant_id)
