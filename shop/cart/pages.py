@@ -127,10 +127,11 @@ def change(request: Request, form: FormData) -> Response:
 def _cart(request: Request, db: Session) -> tuple[Cart, Dealings]:
     """Return the visitor's cart and what has come of it; one that was bought is a new, empty one.
 
-    Nothing in it, no query.
+    No cookie, no query; an empty cart may still hold what lay in it a moment ago.
     """
-    cart = read_cart(get_cookie(request, COOKIE), request.state.signer)
-    before = dealings(db, cart.id) if cart.lines else Dealings()
+    cookie = get_cookie(request, COOKIE)
+    cart = read_cart(cookie, request.state.signer)
+    before = dealings(db, cart.id) if cookie else Dealings()
     return (new_cart() if before.bought else cart), before
 
 

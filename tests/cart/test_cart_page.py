@@ -267,6 +267,18 @@ def test_ones_own_hold_is_not_sold_to_oneself(
     assert other.add(variant_id).status_code == 409
 
 
+def test_what_was_taken_out_while_it_is_held_can_be_put_in_again(
+    buyer: Buyer, shelf: Shelf
+) -> None:
+    variant_id = shelf.add()
+    buyer.add(variant_id)
+    assert buyer.place().status_code == 303
+    assert buyer.post("/cart/lines", variant=str(variant_id), quantity="0").status_code == 303
+    assert buyer.add(variant_id).status_code == 303
+    assert f'value="{variant_id}"' in buyer.get("/cart").text
+    assert buyer.get("/checkout").status_code == 200
+
+
 @on_both_databases
 def test_the_price_is_the_databases_and_a_new_one_is_shown_before_it_is_paid(
     buyer: Buyer, shelf: Shelf, sessions: Sessions
