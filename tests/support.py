@@ -16,9 +16,11 @@ from urllib.parse import urljoin
 import httpx2
 import pytest
 import uvicorn
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shop.catalogue.models import Photo, Product, ProductText, Variant
+from shop.catalogue.models import Photo, Product, ProductText, Status, Variant
+from shop.catalogue.queries import product_by_id, products_in
 from shop.kit.db import Sessions
 from shop.preferences.actions import set_preferences
 from shop.shipping.models import ShippingRate, ShippingZone
@@ -42,6 +44,16 @@ ANNA = {
 }
 GOOD_CARD = "4242424242424242"
 DECLINED_CARD = "4000000000000002"
+
+
+def product_by_slug(db: Session, slug: str) -> Product | None:
+    """Return a product as its owner sees it, with all that belongs to it."""
+    product_id = db.scalar(select(Product.id).where(Product.slug == slug))
+    return product_by_id(db, product_id) if product_id is not None else None
+
+
+def all_products(db: Session) -> list[Product]:
+    return [product for status in Status for product in products_in(db, status)]
 
 
 class FixedClock:

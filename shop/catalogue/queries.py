@@ -1,5 +1,4 @@
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, selectinload
@@ -13,17 +12,6 @@ from shop.catalogue.models import (
     Variant,
 )
 
-PER_PAGE = 24
-
-
-@dataclass(frozen=True)
-class ProductPage:
-    """One page of a list, and where it stands among the others; pages count from 1."""
-
-    products: Sequence[Product]
-    page: int
-    pages: int
-
 
 def _with_everything(query: Select[Product]) -> Select[Product]:
     return query.options(
@@ -31,30 +19,6 @@ def _with_everything(query: Select[Product]) -> Select[Product]:
         selectinload(Product.variants),
         selectinload(Product.photos).selectinload(Photo.texts),
     )
-
-
-def published(db: Session, page: int = 1, collection_id: int | None = None) -> ProductPage:
-    """Return the products on the shelf, newest first."""
-    query = select(Product).where(Product.status == Status.PUBLISHED)
-    if collection_id is not None:
-        members = select(CollectionProduct.product_id).where(
-            CollectionProduct.collection_id == collection_id
-        )
-        query = query.where(Product.id.in_(members))
-    total = db.scalar(select(func.count()).select_from(query.subquery())) or 0
-    pages = max(1, -(-total // PER_PAGE))
-    page = min(max(page, 1), pages)
-    rows = (
-        _with_everything(query)
-        .order_by(Product.published_at.desc(), Product.id.desc())
-        .limit(PER_PAGE)
-        .offset((page - 1) * PER_PAGE)
-    )
-    return ProductPage(db.scalars(rows).all(), page, pages)
-
-
-def product_by_slug(db: Session, slug: str) -> Product | None:
-    return db.scalar(_with_everything(select(Product).where(Product.slug == slug)))
 
 
 def products_of_variants(db: Session, variant_ids: Sequence[int]) -> dict[int, Product]:
@@ -76,25 +40,12 @@ def anything_published(db: Session) -> bool:
     )
 
 
-def all_products(db: Session) -> Sequence[Product]:
-    """Return every product for the owner, newest first."""
-    return db.scalars(
-        _with_everything(select(Product)).order_by(Product.created_at.desc(), Product.id.desc())
-    ).all()
-
-
 def collections(db: Session) -> Sequence[Collection]:
     return db.scalars(
         select(Collection)
         .options(selectinload(Collection.texts))
         .order_by(Collection.position, Collection.id)
     ).all()
-
-
-def collection_by_slug(db: Session, slug: str) -> Collection | None:
-    return db.scalar(
-        select(Collection).options(selectinload(Collection.texts)).where(Collection.slug == slug)
-    )
 
 
 def collection_ids_of(db: Session, product_id: int) -> set[int]:

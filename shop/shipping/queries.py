@@ -137,9 +137,3 @@ def with_pickup(
     it costs nothing.
     """
     return [*options, DeliveryOption(PICKUP, 0, 0, 0)] if preferences.pickup_offered else options
-
-
-def postage_from(db: Session, country: str, parcel: Parcel, today: date) -> int | None:
-    """Return the cheapest postage of *parcel* to *country*."""
-    options = delivery_options(db, country, parcel, today)
-    return options[0].amount if options else None

@@ -16,7 +16,6 @@ from starlette.responses import Response
 
 from shop import app
 from shop.catalogue.models import Kind, Product, ProductText, Variant
-from shop.catalogue.queries import product_by_slug
 from shop.commissions.models import Commission
 from shop.config import Config
 from shop.kit.clock import system_clock
@@ -32,7 +31,7 @@ from shop.stock.models import StockLevel
 from shop.withdrawals.models import Withdrawal
 from shop.withdrawals.queries import withdrawal_token
 from tests.demo_shelf import MEDIA, fill_with_the_demo
-from tests.support import ANNA, Buyer, free_socket, serving
+from tests.support import ANNA, Buyer, free_socket, product_by_slug, serving
 
 STRIPE_KEY = "sk_test_of_the_audit"
 SECRET = "a secret key of the audit, long enough"

@@ -1,12 +1,11 @@
 """What is measured must be a shop: whole, open, and as large as asked for."""
 
-from shop.catalogue.queries import product_by_slug
 from shop.catalogue.search import find
 from shop.kit.db import Sessions, read_sessions, write_sessions
 from shop.reports.verify import verify
 from shop.stock.models import StockLevel
 from tests.benchmarks.catalogue import PIECES, fill, slug
-from tests.support import on_both_databases
+from tests.support import on_both_databases, product_by_slug
 
 
 @on_both_databases

@@ -19,13 +19,12 @@ from shop.catalogue.listing import (
     sold_cards,
 )
 from shop.catalogue.models import Collection, CollectionProduct, Kind, Photo, Product, Variant
-from shop.catalogue.queries import product_by_slug
 from shop.catalogue.shelf import cards_of, living_siblings
 from shop.config import Config
 from shop.kit.db import Sessions
 from shop.stock.models import StockLevel
 from tests.catalogue.dolls import make, shelf_of_dolls
-from tests.support import NOON, Buyer, Shelf, fields_of, on_both_databases
+from tests.support import NOON, Buyer, Shelf, fields_of, on_both_databases, product_by_slug
 
 FOX, RUT, HEDGEHOG, SEAL, THUNDER = (
     "raven-ragnar",

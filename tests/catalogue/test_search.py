@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 from shop.catalogue import actions
 from shop.catalogue.actions import Words
 from shop.catalogue.models import Product, SearchEntry, SearchSpelling
-from shop.catalogue.queries import collections, product_by_slug
+from shop.catalogue.queries import collections
 from shop.catalogue.search import MOST_HITS, find, index_everything, keep_findable
 from shop.kit.db import Sessions
 from shop.kit.migrations import downgrade, migrate
 from tests.catalogue.dolls import details_of, make, shelf_of_dolls
-from tests.support import NOON, Buyer, Shelf, on_both_databases
+from tests.support import NOON, Buyer, Shelf, on_both_databases, product_by_slug
 
 FOX, RUT, HEDGEHOG, SEAL, THUNDER = (
     "raven-ragnar",

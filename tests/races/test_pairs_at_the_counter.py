@@ -9,7 +9,6 @@ from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
 from shop.catalogue.actions import archive, set_price
-from shop.catalogue.queries import product_by_slug
 from shop.payments.conversations import expire
 from shop.shipping.models import ShippingRate
 from shop.stock.actions import reserve
@@ -17,6 +16,7 @@ from tests.payments.tools import attempts, give_up_by_hand, wait_until
 from tests.races import without
 from tests.races.interleave import at_once, meet
 from tests.races.scene import CREATE, Books, Scene, pair, pair_in_turns, pair_on_postgresql
+from tests.support import product_by_slug
 
 HELD = Books(["pending: open"], on_hand=1, reserved=1, charged=0, broken=[])
 ONE_LEFT = Books(["paid: paid"], on_hand=1, reserved=0, charged=1, broken=[])

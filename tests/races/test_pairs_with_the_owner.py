@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import select
 
 from shop.catalogue.models import Kind
-from shop.catalogue.queries import product_by_slug
 from shop.kit.db import Sessions
 from shop.mail.worker import PostOffice, send_due
 from shop.orders.models import Order, Shipment
@@ -23,7 +22,7 @@ from tests.mail.tools import Recorder, post_office
 from tests.races import without
 from tests.races.interleave import at_once, let_in, meet
 from tests.races.scene import Customer, Scene, pair, pair_on_postgresql
-from tests.support import Buyer
+from tests.support import Buyer, product_by_slug
 
 SENDING = "tests.mail.tools.Recorder.send"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from shop.catalogue.models import Collection, PriceChange, Product
-from shop.catalogue.queries import product_by_slug, published
+from shop.catalogue.models import Collection, PriceChange, Product, Status
+from shop.catalogue.queries import products_in
 from shop.config import Config
 from shop.kit.db import Sessions, write_sessions
 from shop.kit.media import MediaFolder
@@ -16,7 +16,7 @@ from shop.sandbox.demo import load_demo
 from shop.shipping.queries import Parcel, delivery_options
 from shop.stock.queries import stock_levels
 from shop.tax.queries import vat_rate_bp
-from tests.support import NOON
+from tests.support import NOON, product_by_slug
 
 THREE = ("raven-ragnar", "bjornen-bodil", "tomten-torsten")
 
@@ -36,7 +36,7 @@ def demo(config: Config, drawn: Path) -> Config:
 
 def test_the_demo_has_dolls_of_every_kind_on_sale(demo: Config, reads: Sessions) -> None:
     with reads.begin() as db:
-        shelf = published(db).products
+        shelf = products_in(db, Status.PUBLISHED)
         assert [product.slug for product in shelf] == list(THREE)  # the first is the newest
         fox, bear, gnome = shelf
         assert [product.kind for product in shelf] == ["unique", "made_to_order", "batch"]

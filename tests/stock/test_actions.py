@@ -183,7 +183,7 @@ def test_two_orders_of_the_same_two_things_do_not_wait_for_each_other_forever(
 
 
 def test_what_a_buyer_can_have(sessions: Sessions, shelf: Shelf) -> None:
-    from shop.catalogue.queries import all_products
+    from tests.support import all_products
 
     moss = shelf.add("moss", on_hand=5)
     held = shelf.add("held", on_hand=1)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, text
 
 from shop.catalogue.models import Kind, Product, Variant
-from shop.catalogue.queries import all_products, products_of_variants
+from shop.catalogue.queries import products_of_variants
 from shop.kit.db import Sessions
 from shop.stock.actions import (
     consume,
@@ -30,7 +30,7 @@ from shop.stock.queries import (
     stock_levels,
 )
 from tests.stock.test_actions import AN_ORDER
-from tests.support import NOON, Shelf
+from tests.support import NOON, Shelf, all_products
 
 LATER = NOON + timedelta(hours=1)
 Row = tuple[int, str, str, datetime, int | None]

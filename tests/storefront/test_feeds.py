@@ -11,7 +11,6 @@ from sqlalchemy import select, update
 
 from shop.catalogue.actions import set_price
 from shop.catalogue.models import Photo, Product, Variant
-from shop.catalogue.queries import product_by_slug
 from shop.config import Config
 from shop.kit.db import Sessions
 from shop.listings import feeds, sitemap
@@ -19,7 +18,7 @@ from shop.listings import pages as listings_pages
 from shop.listings.storefront import Storefront
 from shop.preferences.actions import set_preferences, write_page
 from shop.stock.models import StockLevel
-from tests.support import Buyer, Shelf, on_both_databases
+from tests.support import Buyer, Shelf, on_both_databases, product_by_slug
 
 G = "{http://base.google.com/ns/1.0}"
 ATOM = "{http://www.w3.org/2005/Atom}"

@@ -14,11 +14,11 @@ import pytest
 
 from shop.catalogue.actions import set_price
 from shop.catalogue.models import Status
-from shop.catalogue.queries import all_products
 from shop.config import Config
 from shop.kit.db import Sessions, write_sessions
 from tests.demo_shelf import fill_with_the_demo
 from tests.storefront.test_structured_data import properties, things
+from tests.support import all_products
 
 G = "{http://base.google.com/ns/1.0}"
 ATOM = "{http://www.w3.org/2005/Atom}"
