@@ -17,7 +17,7 @@ from shop.kit.db import Sessions, write_sessions
 from shop.kit.ids import Signer
 from shop.kit.urls import Urls
 from shop.payments.conversations import open_session
-from shop.payments.gateway import StripeGateway
+from shop.payments.gateway import Event, StripeGateway
 from shop.payments.inbox import process, store
 from shop.payments.till import Till
 from shop.preferences.values import Preferences
@@ -39,6 +39,8 @@ OUTCOME = {
     "mails": "SELECT kind, recipient, count(*) FROM outbox GROUP BY kind, recipient ORDER BY kind",
     "events": "SELECT id, processed_at IS NULL FROM provider_events ORDER BY id",
 }
+
+Delivery = tuple[Event, str]  # and its body as it came
 
 
 @pytest.mark.parametrize(
@@ -83,12 +85,10 @@ def stand_in_time(stand_in: StandInServer) -> datetime:
     return datetime.fromtimestamp(stand_in.control("clock")["now"], UTC)
 
 
-def lives(
-    events: int, till: Till, clock: FixedClock, stand_in: StandInServer
-) -> list[dict[str, Any]]:
+def lives(events: int, till: Till, clock: FixedClock, stand_in: StandInServer) -> list[Delivery]:
     """Let orders live at Stripe until there are *events*: paid, paid back in parts, or expired."""
     chance = random.Random(7)
-    taken: list[dict[str, Any]] = []
+    taken: list[Delivery] = []
     while len(taken) < events:
         for _ in range(40):
             attempt_id = order(till, chance.randrange(10**9))
@@ -104,7 +104,10 @@ def lives(
                 stand_in.control(f"charges/{charge}/refund")
         stand_in.control("clock", advance=2)
         clock.at = stand_in_time(stand_in)
-        taken += stand_in.control("webhooks/take")["taken"]
+        for delivery in stand_in.control("webhooks/take")["taken"]:
+            # at once, as Stripe signs each delivery anew: a signature is good for minutes
+            body, signature = delivery["body"], delivery["headers"]["Stripe-Signature"]
+            taken.append((till.gateway.read_event(body.encode(), signature), body))
     return taken
 
 
@@ -132,13 +135,11 @@ def session_of(till: Till, attempt_id: str) -> str:
         )
 
 
-def outcome(deliveries: list[dict[str, Any]], till: Till) -> dict[str, list[tuple[Any, ...]]]:
+def outcome(deliveries: list[Delivery], till: Till) -> dict[str, list[tuple[Any, ...]]]:
     """Bring the events to the shop and return what has become of it."""
-    for delivery in deliveries:
-        signature = delivery["headers"]["Stripe-Signature"]
-        event = till.gateway.read_event(delivery["body"].encode(), signature)
+    for event, body in deliveries:
         with till.sessions.begin() as db:
-            new = store(db, event, delivery["body"], now=till.now())
+            new = store(db, event, body, now=till.now())
         if new:
             process(till, event.id)
     with till.sessions.begin() as db:
