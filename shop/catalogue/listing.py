@@ -43,6 +43,7 @@ from shop.catalogue.shelf import (
     read_cards,
     rows,
 )
+from shop.kit.db import at_most
 
 PER_PAGE = 24
 FEW = 500  # so many members are read and put in order; of more, the order is walked to find them
@@ -127,8 +128,8 @@ def _filters(db: Session, chosen: Chosen, collection_id: int | None) -> dict[str
 ONE_TOO_MANY = (
     select(CollectionProduct.product_id)
     .where(CollectionProduct.collection_id == bindparam("collection"))
-    .offset(FEW)
-    .limit(1)
+    .offset(at_most(FEW))
+    .limit(at_most(1))
 )
 
 
@@ -267,7 +268,7 @@ def _photo() -> ScalarSelect[str]:
         .join(Product, Product.id == CollectionProduct.product_id)
         .where(CollectionProduct.collection_id == Collection.id, found_published())
         .order_by(CollectionProduct.product_id.desc())
-        .limit(1)
+        .limit(at_most(1))
         .correlate(Collection)
         .scalar_subquery()
     )
@@ -275,7 +276,7 @@ def _photo() -> ScalarSelect[str]:
         select(Photo.hash)
         .where(Photo.product_id == newest_member)
         .order_by(Photo.in_scale.desc(), Photo.position, Photo.id)
-        .limit(1)
+        .limit(at_most(1))
         .correlate(Collection)
         .scalar_subquery()
     )

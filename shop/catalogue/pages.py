@@ -195,7 +195,7 @@ def product(request: Request) -> Response:
             waiting=WaitForm() if offer.awaited(found.kind) else None,
             dispatch=dispatch,
             sending=_sending(request, db, found, offer, dispatch),
-            related=living_siblings(db, found.id, state.locale, RELATED, hold),
+            related=tuple(living_siblings(db, found.id, state.locale, RELATED, hold)),
         )
 
 

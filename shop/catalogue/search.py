@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
-    Integer,
     Select,
     Subquery,
     and_,
@@ -39,6 +38,7 @@ from shop.catalogue.models import (
 )
 from shop.catalogue.shelf import in_stock, rows
 from shop.catalogue.words import COMMON, distance, edits_forgiven, spellings, stem, words_of
+from shop.kit.db import at_most, given
 from shop.kit.i18n import known_locales
 
 MOST_HITS = 200
@@ -140,7 +140,7 @@ def _statement(shapes: tuple[tuple[int, int], ...], languages: int) -> Select[An
         select(parts.c.product_id, func.min(parts.c.loss).label("loss"))
         .group_by(parts.c.product_id)
         .order_by(func.min(parts.c.loss), parts.c.product_id.desc())
-        .limit(bindparam("most", type_=Integer))
+        .limit(given("most"))
         .subquery()
     )
     hits = _with_others(first, shapes) if len(shapes) > 1 else first
@@ -166,7 +166,7 @@ def _with_others(first: Subquery, shapes: Sequence[tuple[int, int]]) -> Subquery
             first.c.loss,
             *(loss.label(f"loss{number}") for number, loss in enumerate(losses, start=1)),
         )
-        .limit(bindparam("most", type_=Integer))
+        .limit(given("most"))
         .subquery()
     )
     others = [looked_up.c[f"loss{number}"] for number in range(1, len(shapes))]
@@ -175,7 +175,7 @@ def _with_others(first: Subquery, shapes: Sequence[tuple[int, int]]) -> Subquery
         select(looked_up.c.product_id, total)
         .where(*(loss.is_not(None) for loss in others))
         .order_by(total, looked_up.c.product_id.desc())
-        .limit(MOST_HITS)
+        .limit(at_most(MOST_HITS))
         .subquery()
     )
 
@@ -205,7 +205,7 @@ def _parts(number: int, terms: int, beginnings: int, languages: int) -> Iterator
 
 
 def _best(entries: Select[int, int]) -> Select[Any]:
-    return select(entries.limit(bindparam("most", type_=Integer)).subquery())
+    return select(entries.limit(given("most")).subquery())
 
 
 def _begins(entry: Any, number: int, beginning: int) -> ColumnElement[bool]:
@@ -242,7 +242,9 @@ def _count(db: Session, word: Word) -> int:
         and_(SearchEntry.term > beginning, SearchEntry.term < f"{beginning}\U0010ffff")
         for beginning in word.beginnings
     ]
-    parts = [select(SearchEntry.term).where(part).limit(MOST_READ).subquery() for part in one]
+    parts = [
+        select(SearchEntry.term).where(part).limit(at_most(MOST_READ)).subquery() for part in one
+    ]
     counts = [select(func.count()).select_from(part).scalar_subquery() for part in parts]
     return sum(db.execute(select(*counts)).one())
 
@@ -258,7 +260,7 @@ def _near(db: Session, word: str) -> list[str]:
         .where(SearchSpelling.spelling.in_(spellings(word)), known)
         .distinct()
         .order_by(SearchSpelling.word)
-        .limit(MOST_READ)
+        .limit(at_most(MOST_READ))
     ).all()
     far = {candidate: distance(word, candidate) for candidate in candidates}
     nearest = min(far.values(), default=edits + 1)

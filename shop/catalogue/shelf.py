@@ -38,6 +38,7 @@ from shop.catalogue.models import (
     Status,
     Variant,
 )
+from shop.kit.db import at_most, given
 
 # The stock room lies above this one: its table is named here, not imported.
 STOCK = table(
@@ -126,14 +127,14 @@ def _siblings() -> Select[Any]:
         .join(Collection)
         .where(CollectionProduct.product_id == bindparam("of"))
         .order_by(Collection.position, Collection.id)
-        .limit(1)
+        .limit(at_most(1))
         .scalar_subquery()
     )
     latest = (
         select(CollectionProduct.product_id)
         .where(CollectionProduct.collection_id == first)
         .order_by(CollectionProduct.product_id.desc())
-        .limit(LATEST_SIBLINGS)
+        .limit(at_most(LATEST_SIBLINGS))
         .subquery()
     )
     keys = newest().join(latest, latest.c.product_id == Product.id)
@@ -218,34 +219,24 @@ def cards(places: Places, *, falling: bool = True) -> Select[Any]:
 
     Its values are ``locale``, ``most``, ``skipped`` and those that *places* asks for.
     """
-    keys = places.limit(bindparam("most", type_=Integer)).offset(
-        bindparam("skipped", type_=Integer)
-    )
+    keys = places.limit(given("most")).offset(given("skipped"))
     return _with_everything(keys.cte("places"), falling=falling)
 
 
 def _with_everything(keys: CTE, *, falling: bool) -> Select[Any]:
+    # One by one what a product's variants come to: to group them SQLite would sort all columns.
     photo, free = aliased(Photo), STOCK.c.on_hand - STOCK.c.reserved
-    shown = (
-        Product.id,
-        Product.slug,
-        Product.kind,
-        Product.edition_size,
-        Product.height_mm,
-        ProductText.locale,
-        ProductText.name,
-    )
-    pictures = (photo.hash, PhotoText.alt, _second_photo(photo.id))
+    price = Variant.__table__.c.price_amount
     order = (keys.c.place, keys.c.id)
+    shown: Sequence[Any] = (
+        *(Product.id, Product.slug, Product.kind, Product.edition_size, Product.height_mm),
+        *(ProductText.locale, ProductText.name),
+        *(_of_variants(func.min(price)), _of_variants(func.max(price))),
+        *(_of_stock(func.sum(STOCK.c.on_hand)), _of_stock(func.sum(free))),
+        *(photo.hash, PhotoText.alt, _second_photo(photo.id)),
+    )
     return (
-        select(
-            *shown,
-            func.coalesce(func.min(Variant.price_amount), 0),
-            func.coalesce(func.max(Variant.price_amount), 0),
-            func.coalesce(func.sum(STOCK.c.on_hand), 0),
-            func.coalesce(func.sum(free), 0),
-            *pictures,
-        )
+        select(*shown)
         .select_from(keys)
         .join(Product, Product.id == keys.c.id)
         .join(
@@ -253,17 +244,26 @@ def _with_everything(keys: CTE, *, falling: bool) -> Select[Any]:
             (ProductText.product_id == Product.id)
             & (ProductText.locale == language_of(ProductText, "product_id", Product.id)),
         )
-        .join(Variant, Variant.product_id == Product.id)
-        .outerjoin(STOCK, STOCK.c.variant_id == Variant.id)
         .outerjoin(photo, photo.id == _first_photo())
         .outerjoin(
             PhotoText,
             (PhotoText.photo_id == photo.id)
             & (PhotoText.locale == language_of(PhotoText, "photo_id", photo.id)),
         )
-        .group_by(*order, *shown, photo.id, photo.hash, PhotoText.alt)
         .order_by(*(column.desc() if falling else column for column in order))
     )
+
+
+def _of_variants(figure: ColumnElement[int]) -> ColumnElement[int]:
+    there = select(func.coalesce(figure, 0)).where(Variant.product_id == Product.id)
+    return there.correlate(Product).scalar_subquery()
+
+
+def _of_stock(figure: ColumnElement[int]) -> ColumnElement[int]:
+    there = select(func.coalesce(figure, 0)).join_from(
+        Variant, STOCK, STOCK.c.variant_id == Variant.id
+    )
+    return there.where(Variant.product_id == Product.id).correlate(Product).scalar_subquery()
 
 
 def language_of(
@@ -286,7 +286,7 @@ def _first_photo() -> ScalarSelect[int]:
         select(first.id)
         .where(first.product_id == Product.id)
         .order_by(first.position, first.id)
-        .limit(1)
+        .limit(at_most(1))
         .scalar_subquery()
     )
 
@@ -297,6 +297,6 @@ def _second_photo(first_id: InstrumentedAttribute[int]) -> ScalarSelect[str]:
         select(other.hash)
         .where(other.product_id == Product.id, other.id != first_id)
         .order_by(other.in_scale.desc(), other.position, other.id)
-        .limit(1)
+        .limit(at_most(1))
         .scalar_subquery()
     )

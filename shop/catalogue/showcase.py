@@ -3,7 +3,7 @@
 The statements are made once: building one takes as long as the database takes to answer it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -28,15 +28,16 @@ class ShownText:
 class ShownPhoto:
     hash: str
     in_scale: bool
-    alts: Mapping[str, str]  # by language
+    alts: tuple[tuple[str, str], ...]  # with their languages
 
     def alt(self, locale: str) -> str:
-        return self.alts.get(locale) or next(iter(self.alts.values()), "")
+        alts = dict(self.alts)
+        return alts.get(locale) or next(iter(alts.values()), "")
 
 
 @dataclass(frozen=True)
 class ShownProduct:
-    """What a visitor may know of a product; not a draft."""
+    """What a visitor may know of a product; not a draft. To be compared by its values."""
 
     id: int
     slug: str
@@ -47,12 +48,12 @@ class ShownProduct:
     lead_time_days: int | None
     edition_size: int | None
     takes_personal_text: bool
-    texts: Mapping[str, ShownText]
-    photos: Sequence[ShownPhoto]
+    texts: tuple[ShownText, ...]
+    photos: tuple[ShownPhoto, ...]
 
     def text(self, locale: str) -> ShownText:
         """Return the texts in *locale*, or in the language that there is."""
-        return self.texts.get(locale) or next(iter(self.texts.values()))
+        return next((text for text in self.texts if text.locale == locale), self.texts[0])
 
 
 def _products_by_slug() -> Select[Any]:
@@ -85,19 +86,16 @@ def shown_product(db: Session, slug: str) -> ShownProduct | None:
     rows: Sequence[Any] = db.execute(PRODUCTS_BY_SLUG, {"slug": slug}).all()
     if not rows:
         return None
-    texts = {row.locale: ShownText(*row[len(FACTS) :]) for row in rows}
+    texts = tuple(ShownText(*row[len(FACTS) :]) for row in rows)
     facts = (*rows[0][: len(FACTS)], texts, _photos(db, rows[0].id))
     return ShownProduct(*facts)
 
 
-def _photos(db: Session, product_id: int) -> list[ShownPhoto]:
-    alts: dict[int, dict[str, str]] = {}
-    photos: list[ShownPhoto] = []
+def _photos(db: Session, product_id: int) -> tuple[ShownPhoto, ...]:
+    photos: dict[int, ShownPhoto] = {}
     for row in db.execute(PHOTOS_OF_PRODUCT, {"product_id": product_id}):
         photo_id, photo_hash, in_scale, locale, alt = row
-        if photo_id not in alts:
-            alts[photo_id] = {}
-            photos.append(ShownPhoto(photo_hash, in_scale, alts[photo_id]))
-        if alt:
-            alts[photo_id][locale] = alt
-    return photos
+        before = photos[photo_id].alts if photo_id in photos else ()
+        alts = (*before, (locale, alt)) if alt else before
+        photos[photo_id] = ShownPhoto(photo_hash, in_scale, alts)
+    return tuple(photos.values())

@@ -15,7 +15,7 @@ from shop.kit.markdown import markdown
 from shop.kit.money import Money
 
 FOLDER = Path(__file__).parents[2] / "templates"
-MOST_REMEMBERED = 4096  # pieces of pages, of about a kilobyte
+MOST_REMEMBERED = 4_000_000  # letters of pieces of pages
 
 
 def make_environment(*, html: bool, **shop_globals: Any) -> Environment:
@@ -67,16 +67,21 @@ def _remembering() -> Callable[..., str]:
     the language and the owner's preferences.
     """
     kept: dict[tuple[object, ...], tuple[str, object]] = {}
+    letters = 0
 
     @pass_context
     def remembered(context: Context, macro: Macro, *arguments: object) -> str:
+        nonlocal letters
         preferences = context["shop"]  # kept with the answer: so its id is nobody else's
         key = (context.name, macro.name, i18n.current_locale(), id(preferences), arguments)
         known = kept.get(key)
         if known is None:
-            if len(kept) >= MOST_REMEMBERED:
+            known = (macro(*arguments), preferences)
+            letters += len(known[0])
+            if letters > MOST_REMEMBERED:
                 kept.clear()
-            known = kept[key] = (macro(*arguments), preferences)
+                letters = len(known[0])
+            kept[key] = known
         return known[0]
 
     return remembered

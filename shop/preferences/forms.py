@@ -1,6 +1,7 @@
 """What the owner sets: text in, values or messages out. Each form's names are preferences'."""
 
 import re
+from functools import cache
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -56,6 +57,7 @@ def web_address(_form: Form, field: Field) -> None:
         raise ValidationError(_("Enter the whole address, such as https://blog.example.se."))
 
 
+@cache
 def language_name(code: str) -> str:
     """Return what a language calls itself: Svenska, English."""
     name = Locale.parse(code).get_display_name(code) or code

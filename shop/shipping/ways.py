@@ -41,10 +41,12 @@ class Way:
 
 @dataclass(frozen=True)
 class Ways:
+    """To be compared by its values."""
+
     country: str
     home: str
-    countries: Sequence[str]  # all that we send to
-    ways: Sequence[Way]  # what is sent, cheapest first; then to fetch it
+    countries: tuple[str, ...]  # all that we send to
+    ways: tuple[Way, ...]  # what is sent, cheapest first; then to fetch it
 
     @property
     def choices(self) -> Sequence[tuple[str, str]]:
@@ -117,8 +119,8 @@ def ways_to(
     return Ways(
         country,
         home,
-        list(by_country),
-        [
+        tuple(by_country),
+        tuple(
             Way(
                 option,
                 working_days_after(sent, option.days_least),
@@ -127,5 +129,5 @@ def ways_to(
             for option in with_pickup(
                 options_in(steps[0], rates, parcel) if steps else [], preferences
             )
-        ],
+        ),
     )

@@ -49,7 +49,9 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Offer:
-    choices: Sequence[Choice]
+    """To be compared by its values."""
+
+    choices: tuple[Choice, ...]
     numbers: Numbers | None
 
     @cached_property
@@ -109,7 +111,7 @@ def offer_of(db: Session, product: ShownProduct, own_hold: Mapping[int, int]) ->
             own=own_hold.get(variant.id, 0),
         )
         choices.append(Choice(variant, can_be_had))
-    return Offer(choices, _numbers(db, product, choices))
+    return Offer(tuple(choices), _numbers(db, product, choices))
 
 
 def _numbers(db: Session, product: ShownProduct, choices: Sequence[Choice]) -> Numbers | None:

@@ -78,7 +78,7 @@ def test_another_macro_language_template_or_preference_is_another_answer() -> No
 
 def test_it_forgets_before_there_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     page, shop = Page(), Preferences()
-    monkeypatch.setattr(templating, "MOST_REMEMBERED", 3)
+    monkeypatch.setattr(templating, "MOST_REMEMBERED", 3 * len("<h2>a</h2>"))
     page.show("a", "b", "c", "d", shop=shop)
     page.show("d", shop=shop)
     assert page.runs == 4
