@@ -24,7 +24,6 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from shop.catalogue.models import (
@@ -38,7 +37,7 @@ from shop.catalogue.models import (
 )
 from shop.catalogue.shelf import in_stock, rows
 from shop.catalogue.words import COMMON, distance, edits_forgiven, spellings, stem, words_of
-from shop.kit.db import at_most, given
+from shop.kit.db import at_most, given, insert_unless_there
 from shop.kit.i18n import known_locales
 
 MOST_HITS = 200
@@ -357,8 +356,7 @@ def _add_spellings(db: Session, words: Iterable[str]) -> None:
             for spelling in sorted(spellings(word))
         ]
         if new:  # two who publish at once may bring the same word
-            dialect = sqlite if db.get_bind().dialect.name == "sqlite" else postgresql
-            db.execute(dialect.insert(SearchSpelling).on_conflict_do_nothing(), new)
+            db.execute(insert_unless_there(db, SearchSpelling), new)
 
 
 def _batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

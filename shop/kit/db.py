@@ -22,6 +22,7 @@ from sqlalchemy import (
     ExceptionContext,
     Executable,
     ForeignKey,
+    Insert,
     Integer,
     MetaData,
     Text,
@@ -31,6 +32,7 @@ from sqlalchemy import (
     literal_column,
     make_url,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -196,6 +198,15 @@ def changed(db: Session, statement: Executable, values: Mapping[str, object] | N
     result = db.execute(statement, values, execution_options={"synchronize_session": False})
     assert isinstance(result, CursorResult)  # noqa: S101 - none of them returns rows
     return result.rowcount
+
+
+def insert_unless_there(db: Session, model: type[Base]) -> Insert:
+    """Return what inserts rows of *model*, and leaves out those whose keys are taken already, by
+    somebody who was faster.
+    """
+    if db.get_bind().dialect.name == "sqlite":
+        return sqlite.insert(model).on_conflict_do_nothing()
+    return postgresql.insert(model).on_conflict_do_nothing()
 
 
 def at_most(number: int) -> ColumnElement[int]:

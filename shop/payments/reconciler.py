@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from shop.kit.db import changed, insert_unless_there
 from shop.payments.actions import note_asked
 from shop.payments.conversations import (
     ask_about_disputes,
@@ -125,7 +126,7 @@ def read_events(till: Till, *, younger_too: bool = False) -> Outcome:
         and _keep(till, event, now)
     ]
     with till.sessions.begin() as db:
-        db.merge(Cursor(name="events", at=now))
+        _note_read(db, "events", now)
     return _each(missed, lambda event_id: process(till, event_id))
 
 
@@ -140,7 +141,7 @@ def keep_ledger(till: Till) -> Outcome:
         return _silent("the ledger", error)
     with till.sessions.begin() as db:
         booked = book(db, moved)
-        db.merge(Cursor(name="ledger", at=now))
+        _note_read(db, "ledger", now)
     return Outcome(done=booked)
 
 
@@ -154,7 +155,7 @@ def compare_everything(
     if not always and not _is_due(till, now):
         return {}
     with till.sessions.begin() as db:
-        db.merge(Cursor(name="nightly_tried", at=now))
+        _note_read(db, "nightly_tried", now)
     done = {}
     for name, part in {
         "sessions": _compare_sessions,
@@ -168,7 +169,7 @@ def compare_everything(
             done[name] = _silent(name, error)
     if not any(outcome.failed for outcome in done.values()):
         with till.sessions.begin() as db:
-            db.merge(Cursor(name="nightly", at=now))
+            _note_read(db, "nightly", now)
     return done
 
 
@@ -256,6 +257,12 @@ def _compare_balance(till: Till, now: datetime, _sleep: Callable[[float], None])
 def _read_until(till: Till, name: str, at_first: datetime) -> datetime:
     with till.sessions.begin() as db:
         return db.scalar(select(Cursor.at).where(Cursor.name == name)) or at_first
+
+
+def _note_read(db: Session, name: str, now: datetime) -> None:
+    """Note how far was read. Two may do so at once, the worker and ``shop reconcile``."""
+    if not changed(db, update(Cursor).where(Cursor.name == name).values(at=now)):
+        db.execute(insert_unless_there(db, Cursor), {"name": name, "at": now})
 
 
 def _keep(till: Till, event: Event, now: datetime) -> bool:

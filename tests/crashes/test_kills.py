@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from shop.preferences.actions import set_preferences
 from tests.crashes import sabotage
 from tests.crashes.operations import OPERATIONS, Operation
 from tests.crashes.plays import TO_THE_END, Ending, play, rehearse
@@ -115,6 +116,8 @@ def test_a_shop_that_only_a_crash_shows_to_be_wrong_is_found_out(
     """The control: each of these goes well as long as nobody dies."""
     operation = NAMED[name]
     stage.sabotage = broken.__name__
+    with stage.sessions.begin() as db:  # each point leaves its payment page open
+        set_preferences(db, holds_per_network=1000)
 
     def die_everywhere() -> None:
         for point in rehearse(stage, operation):

@@ -1,16 +1,20 @@
 """The comparison with all that Stripe has: lost news, and a database brought back from a backup."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import delete, select, update
 
 from shop.kit.db import Sessions
 from shop.orders.models import Order
-from shop.payments.models import Finding, PaymentAttempt, ProviderEvent
-from shop.payments.reconciler import catch_up, compare_everything
+from shop.payments.models import Cursor, Finding, PaymentAttempt, ProviderEvent
+from shop.payments.reconciler import Outcome, catch_up, compare_everything, keep_ledger
 from shop.payments.till import Till
 from shop.sandbox.stand_in.server import StandInServer
 from tests.payments.tools import order_one, state, the_attempt
-from tests.support import Buyer, FixedClock, Shelf
+from tests.support import NOON, Buyer, FixedClock, Shelf, on_both_databases
 
 
 def found(sessions: Sessions, kind: str) -> list[tuple[str, str, bool]]:
@@ -42,6 +46,22 @@ def test_news_that_was_lost_is_fetched_once_it_is_late(
     catch_up(till)
     with sessions.begin() as db:
         assert db.scalars(select(ProviderEvent.tries)).all() == [1]
+
+
+@on_both_databases
+def test_two_may_note_at_once_how_far_they_have_read(till: Till, sessions: Sessions) -> None:
+    with ThreadPoolExecutor() as pool:
+        with sessions.begin() as db:
+            db.add(Cursor(name="ledger", at=NOON - timedelta(days=1)))
+            db.flush()
+            other = pool.submit(keep_ledger, till)
+            time.sleep(0.3)  # until it waits for us: that is when it must not fail
+        assert other.result(timeout=30) == Outcome()
+    with sessions.begin() as db:
+        assert db.scalars(select(Cursor.name)).all() == ["ledger"]
+    keep_ledger(till)
+    with sessions.begin() as db:
+        assert db.get_one(Cursor, "ledger").at == till.now()
 
 
 def forget(sessions: Sessions) -> None:
