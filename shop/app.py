@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
 
+from shop.blog import admin as blog_admin
+from shop.blog import pages as blog_pages
 from shop.blog.arrivals import Arrivals, may_come_from
 from shop.blog.counts import Counts
 from shop.blog.sources import KnownPosts
@@ -156,6 +158,8 @@ def routes() -> list[ShopRoute]:
         *stock_admin.routes,
         *commissions_pages.routes,
         *commissions_admin.routes,
+        *blog_pages.routes,
+        *blog_admin.routes,
         *cart_pages.routes,
         *checkout_pages.routes,
         *orders_pages.routes,

@@ -6,7 +6,12 @@ Anybody may write anything into an address. What is no label is none, quietly.
 import re
 import unicodedata
 from collections.abc import Iterable
+from datetime import date
 from urllib.parse import quote
+
+from shop.catalogue.slugs import slug_of
+from shop.kit.forms import stripped
+from shop.kit.i18n import pgettext
 
 # ours first, then those that others write; shop/kit/page_cache.py passes by for the same
 NAMES = ("from", "ref", "source", "utm_source")
@@ -29,6 +34,19 @@ def read_label(text: str) -> str:
         return ""
     label = unicodedata.normalize("NFC", text.strip()).lower()
     return label if len(label) <= LONGEST and LABEL.fullmatch(label) else ""
+
+
+def todays_label(today: date) -> str:
+    """Return the label that is ready for a post written *today*: blog-2026-11-23."""
+    word = pgettext("in an address", "blog")
+    return f"{word}-{today.isoformat()}"
+
+
+def label_of_title(title: str) -> str:
+    """Return a post's title, or whatever else the owner calls it, as a label; "" if there is none
+    in it.
+    """
+    return slug_of(title)[:LONGEST].strip("-") if stripped(title) else ""
 
 
 def labelled(address: str, label: str) -> str:
