@@ -23,7 +23,7 @@ SHOP = ROOT / "shop"
 FACES = {"pages.py", "admin.py", "messages.py"}
 MAY_BEGIN = {
     "blog/counts.py",
-    "blog/reading.py",
+    "blog/mentions.py",
     "blog/sources.py",
     "cli.py",
     "commissions/forgetting.py",
