@@ -8,15 +8,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from shop.blog.cards import newest_to_be_had, others_to_be_had, told_of
+from shop.blog.feed import MENTIONS, feed_of
 from shop.blog.labels import label_of, labelled
+from shop.blog.mentions import check_call, keep_ping, newest_posts
 from shop.blog.oembed import SHELF, answer, read_address, read_room
 from shop.blog.pictures import draw_small
+from shop.blog.pingback import MOST_BYTES, Fault, heard, read_call, refused
+from shop.blog.reading import make_reader
 from shop.blog.share_picture import draw_share_picture
 from shop.catalogue.showcase import shown_product
 from shop.kit.clock import local_day
 from shop.kit.i18n import gettext as _
 from shop.kit.i18n import speaking
-from shop.kit.routing import PUBLIC, Get
+from shop.kit.routing import PUBLIC, Get, Hook
 from shop.kit.templating import page
 from shop.listings.storefront import Storefront
 from shop.shipping.dates import dispatch_date
@@ -134,6 +138,31 @@ def shelf(request: Request) -> Response:
     return page(request, "blog/shelf.html", cards=cards)
 
 
+# --- posts that mention something -----------------------------------------------------------------
+
+
+def pingback(request: Request, body: bytes) -> Response:
+    """Take a blog's word that a post links here; the worker reads the post."""
+    state, till = request.state, request.state.till
+    reader = make_reader(state.preferences.current, state.config.base_url, demo=state.config.demo)
+    try:
+        call = read_call(body)
+        with state.reads.begin() as db:
+            check_call(db, call, reader)
+    except Fault as fault:
+        return Response(refused(fault), media_type="text/xml")
+    with till.sessions.begin() as db:
+        keep_ping(db, call.source, now=till.now())
+    return Response(heard(), media_type="text/xml")
+
+
+def mentions(request: Request) -> Response:
+    with request.state.reads.begin() as db:
+        posts = newest_posts(db, request.state.locale)
+    front = _storefront(request, request.state.locale)
+    return Response(feed_of(front, posts), media_type="application/atom+xml")
+
+
 # --- pictures -------------------------------------------------------------------------------------
 
 
@@ -180,6 +209,8 @@ routes = [
     Get("/oembed", oembed, access=PUBLIC, localized=False, kept=ASKED_OF_OEMBED),
     Get("/products/{slug}/card", product_card, access=PUBLIC, kept=(), short=True),
     Get("/products/{slug}/share/{key}.jpeg", share_picture, access=PUBLIC),
+    Hook("/pingback", pingback, pool="db", body_limit=MOST_BYTES),
+    Get(MENTIONS, mentions, access=PUBLIC, kept=()),
     Get(SHELF, shelf, access=PUBLIC, kept=(), short=True),
     Get(f"{SHELF}/card", shelf_card, access=PUBLIC, kept=(), short=True),
     Get("/card-pictures/{photo}-{size}.avif", card_picture, access=PUBLIC, localized=False),

@@ -152,9 +152,13 @@ def test_other_names_for_a_label_mean_the_same(visitor: Buyer, name: str) -> Non
 def test_no_address_that_others_keep_has_the_label(visitor: Buyer, path: str) -> None:
     """Neither canonical, nor the other languages, nor what machines read of the page."""
     page = visitor.get(f"{path}?from=sagostund").text
-    head = page.partition("</head>")[0]
-    assert 'rel="canonical"' in head
-    assert "sagostund" not in head
+    kept = re.findall(r'<link rel="(?:canonical|alternate" hreflang)[^>]*>', page)
+    told = re.findall(
+        r'<meta property="og:[^>]*>|<script type="application/ld.json">.*?</script>', page
+    )
+    assert len(kept) == 3
+    assert told
+    assert "sagostund" not in "".join([*kept, *told])
     assert "sagostund" in page
 
 
@@ -310,6 +314,7 @@ def test_the_switch_turns_all_of_it_off(
     visitor: Buyer, shelf: Shelf, start_shop: Callable[..., Config], sessions: Sessions
 ) -> None:
     visitor.post("/cart", **fields_of(visitor.get("/products/raven?from=x").text, "add-to-cart"))
+    counted(sessions, [("x", "raven", 1, 1)])
     with sessions.begin() as db:
         set_preferences(db, sources_counted=False)
         db.execute(delete(VisitCount))
