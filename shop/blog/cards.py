@@ -65,10 +65,14 @@ TOLD = _told()
 def others_to_be_had(db: Session, product_id: int | None, locale: str) -> list[Card]:
     """Return what somebody may like instead: siblings, or else what is newest."""
     siblings = living_siblings(db, product_id, locale, OTHERS) if product_id else []
-    return siblings or newest_to_be_had(db, locale)[:OTHERS]
+    return siblings or [card for card in _newest(db, locale) if card.buyable][:OTHERS]
 
 
-def newest_to_be_had(db: Session, locale: str) -> list[Card]:
+def shelf_cards(db: Session, locale: str, most: int) -> list[Card]:
     """Return the newest that can be had; where all are sold, the newest all the same."""
-    newest = newest_cards(db, locale, NEWEST, NOBODYS)
-    return [card for card in newest if card.buyable] or newest
+    newest = _newest(db, locale)
+    return ([card for card in newest if card.buyable] or newest)[:most]
+
+
+def _newest(db: Session, locale: str) -> list[Card]:
+    return newest_cards(db, locale, NEWEST, NOBODYS)

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from shop.blog.cards import newest_to_be_had, others_to_be_had, told_of
+from shop.blog.cards import others_to_be_had, shelf_cards, told_of
 from shop.blog.feed import MENTIONS, feed_of
 from shop.blog.labels import label_of, labelled
 from shop.blog.mentions import check_call, keep_ping, newest_posts
@@ -97,7 +97,7 @@ def _card_of_draft(request: Request) -> Response:
 
 def shelf_card(request: Request) -> Response:
     with request.state.reads.begin() as db:
-        newest = newest_to_be_had(db, request.state.locale)[:ON_THE_CARD]
+        newest = shelf_cards(db, request.state.locale, ON_THE_CARD)
     return _card(request, "blog/shelf_card.html", path=SHELF, cards=newest)
 
 
@@ -134,7 +134,7 @@ def _card(request: Request, template: str, *, path: str, **context: Any) -> Resp
 
 def shelf(request: Request) -> Response:
     with request.state.reads.begin() as db:
-        cards = newest_to_be_had(db, request.state.locale)[:ON_THE_SHELF]
+        cards = shelf_cards(db, request.state.locale, ON_THE_SHELF)
     return page(request, "blog/shelf.html", cards=cards)
 
 

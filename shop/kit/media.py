@@ -56,6 +56,8 @@ class MediaFolder:
         with suppress(OSError):
             _write(unfinished, body)
             unfinished.rename(folder / name)
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
         return body
 
     def kept(self) -> dict[str, datetime]:
