@@ -210,6 +210,7 @@ OWNERS = [
             *("/commissions", "/discounts", "/discounts/new", "/shipping", "/shipping/zones/new"),
             *("/shipping/zones/1", "/shipping/zones/1/prices", "/settings", "/settings/pictures"),
             *("/settings/shop", "/settings/seller", "/settings/orders", "/settings/tax"),
+            *("/settings/blog", "/blog/posts"),
             *("/texts", "/texts/home/sv", "/going-live", "/security", "/security/history"),
             *("/security/password", "/security/totp", "/security/codes"),
         )
@@ -232,6 +233,7 @@ OWNERS = [
 STATES = [*PUBLIC, *OWNERS]
 NO_PAGES = {
     *("/feeds/google.xml", "/feeds/new.atom", "/sitemap.xml", "/sitemaps/{part}.xml"),
+    "/feeds/mentions.atom",
     *("/robots.txt", "/favicon.ico", "/healthz", "/readyz", "/metrics"),
     *("/static/{name:path}", "/media/{name:path}"),
     "/checkout/return",  # leads on to the order
