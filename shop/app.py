@@ -87,7 +87,7 @@ def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
     version = live.refresh()
     posts = KnownPosts(reads)
     posts.refresh()
-    counts = Counts(posts.knows)
+    counts = Counts(lambda source: posts.knows(source) or source in live.current.blog_hosts)
     static = StaticFiles(STATIC_FOLDER)
     state: dict[str, Any] = {
         "config": config,

@@ -63,8 +63,11 @@ class Arrivals:
     clock: Clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
         scope["state"]["source"] = ""
-        if scope["type"] != "http" or scope["path"].startswith("/admin"):
+        if scope["path"].startswith("/admin"):
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)

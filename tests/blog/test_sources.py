@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import httpx2
@@ -17,7 +18,7 @@ from shop.blog.models import BlogPost, Mention, VisitCount
 from shop.blog.sources import source_in
 from shop.catalogue.models import Product
 from shop.config import Config
-from shop.kit.db import Sessions
+from shop.kit.db import Sessions, write_sessions
 from shop.orders.models import Order
 from shop.preferences.actions import set_preferences
 from tests.support import ANNA, NOON, Buyer, Shelf, fields_of, on_both_databases
@@ -343,6 +344,22 @@ def test_several_who_write_add_up(shelf: Shelf, sessions: Sessions) -> None:
             )
     with sessions.begin() as db:
         assert sorted(rows(db)) == [("", "", 0, 6), ("a", "", 2, 0), ("a", "raven", 4, 2)]
+
+
+@on_both_databases
+def test_processes_that_write_at_once_lose_nothing(db_url: str, shelf: Shelf) -> None:
+    def write_some(number: int) -> None:
+        sessions = write_sessions(db_url)
+        for _ in range(20):
+            with sessions.begin() as db:
+                add_counts(db, {Place(TODAY, "a", "raven"): 1}, {Place(TODAY, f"b{number}", ""): 1})
+        sessions.engine.dispose()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write_some, range(4)))
+    with shelf.sessions.begin() as db:
+        assert rows(db)[0] == ("a", "raven", 80, 0)
+        assert rows(db)[1:] == [(f"b{number}", "", 0, 20) for number in range(4)]
 
 
 def test_invented_labels_have_room_for_so_many_and_no_more(sessions: Sessions) -> None:
