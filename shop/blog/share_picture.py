@@ -6,6 +6,7 @@ It tells no price and no stock: who shows it keeps it, and both change.
 from collections.abc import Callable
 from functools import cache
 from io import BytesIO
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from shop.kit.media import MediaFolder
@@ -28,13 +29,16 @@ NAME_FACE, SHOP_FACE = "fraunces-soft600.woff2", "figtree-latin-wght-normal.woff
 NOT_IN_ANY_FACE = "\U0010fffd"
 QUALITY = 84
 
+one_at_a_time = Lock()  # a face is for one thread
+
 Wrapped = tuple["FreeTypeFont", list[str]]
 
 
 def draw_share_picture(media: MediaFolder, poster: Poster) -> bytes | None:
     """Return the picture as JPEG, drawn once and kept beside its photo; None without the photo."""
     name = f"share-{poster.key}.jpeg"
-    return media.drawn(poster.photo_hash, name, lambda photo: _drawn(photo, poster))
+    with one_at_a_time:
+        return media.drawn(poster.photo_hash, name, lambda photo: _drawn(photo, poster))
 
 
 def _drawn(photo: bytes, poster: Poster) -> bytes:

@@ -205,6 +205,7 @@ def test_a_card_may_be_framed_by_anybody_and_nothing_else_may(
         assert headers["content-security-policy"] == (
             f"default-src 'none'; script-src 'self' {shop.base_url};"
             f" style-src 'self' {shop.base_url}; img-src 'self' {shop.base_url};"
+            f" font-src 'self' {shop.base_url};"
             " form-action 'none'; base-uri 'none'; frame-ancestors *"
         )
         assert "x-frame-options" not in headers
