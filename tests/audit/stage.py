@@ -143,6 +143,8 @@ def _put_on_shelf(stage: Stage) -> None:
         db.flush()  # its id is needed for its stock
         db.add(StockLevel(variant_id=small.id, on_hand=0, reserved=0))
         _many(db)
+        last = Product.slug == f"{CHEAP}-19"
+        db.execute(update(Product).where(last).values(status="draft", published_at=None))
         set_preferences(db, holds_per_network=100)
     stage.names.update(
         available="raven-ragnar",
@@ -154,6 +156,7 @@ def _put_on_shelf(stage: Stage) -> None:
         sold_out="tomten-torsten",
         held="algen-algot",
         withdrawn="domherren-didrik",
+        draft=f"{CHEAP}-19",
         collection="skogen",
     )
 

@@ -141,6 +141,16 @@ PUBLIC = [
     State("product, sold out", "/products/{sold_out}"),
     State("product, held", "/products/{held}"),
     State("product, withdrawn", "/products/{withdrawn}"),
+    State("shelf", "/shelf"),
+    State("card", "/products/{available}/card"),
+    State("card, with a label", "/products/{batch}/card?from=sagostund"),
+    State("card, made to order", "/products/{made}/card"),
+    State("card, sold", "/products/{sold}/card"),
+    State("card, sold out", "/products/{sold_out}/card"),
+    State("card, held", "/products/{held}/card"),
+    State("card, withdrawn", "/products/{withdrawn}/card"),
+    State("card, a draft", "/products/{draft}/card"),
+    State("card of the shelf", "/shelf/card"),
     State("waiting, wrong", "/products/{sold_out}", fill("form[action$=waiting]", email="anna@")),
     State("waiting, noted", "/products/{sold_out}/waiting"),
     State("wish", "/products/{sold}/commission"),
@@ -210,7 +220,7 @@ OWNERS = [
             *("/commissions", "/discounts", "/discounts/new", "/shipping", "/shipping/zones/new"),
             *("/shipping/zones/1", "/shipping/zones/1/prices", "/settings", "/settings/pictures"),
             *("/settings/shop", "/settings/seller", "/settings/orders", "/settings/tax"),
-            *("/settings/blog", "/blog/posts"),
+            *("/settings/blog", "/blog", "/blog/posts"),
             *("/texts", "/texts/home/sv", "/going-live", "/security", "/security/history"),
             *("/security/password", "/security/totp", "/security/codes"),
         )
@@ -233,8 +243,9 @@ OWNERS = [
 STATES = [*PUBLIC, *OWNERS]
 NO_PAGES = {
     *("/feeds/google.xml", "/feeds/new.atom", "/sitemap.xml", "/sitemaps/{part}.xml"),
-    "/feeds/mentions.atom",
+    *("/feeds/mentions.atom", "/oembed"),
     *("/robots.txt", "/favicon.ico", "/healthz", "/readyz", "/metrics"),
     *("/static/{name:path}", "/media/{name:path}"),
+    *("/card-pictures/{photo}-{size}.avif", "/products/{slug}/share/{key}.jpeg"),
     "/checkout/return",  # leads on to the order
 }
