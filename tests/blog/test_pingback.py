@@ -1,10 +1,14 @@
 """A blog tells which post links here; a stranger tells what he likes, and nothing comes of it."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from xml.sax.saxutils import escape
 
 import httpx2
@@ -23,6 +27,8 @@ from shop.kit.urls import Urls
 from shop.preferences.actions import set_preferences
 from tests.support import NOON, FixedClock, Shelf, on_both_databases
 
+# of no use but here: for a name that nobody can have, until 2126
+CERTIFICATE = Path(__file__).with_name("blogg.example.se.pem")
 PING = (
     '<?xml version="1.0"?><methodCall><methodName>{method}</methodName><params>'
     "<param><value><string>{source}</string></value></param>"
@@ -359,23 +365,77 @@ def test_what_is_no_post_is_not_read(reader: Reader, blog: Blog) -> None:
     assert refusal(reader, "https://evil.example/p") == "elsewhere"
 
 
+def drip(handler: _Handler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Type", "text/html")
+    handler.end_headers()
+    with suppress(OSError):
+        for _ in range(100):
+            handler.wfile.write(b'<a href="https://butik.example.se/products/raven">x</a>')
+            time.sleep(0.05)
+
+
 def test_a_slow_blog_is_given_up(
     reader: Reader, blog: Blog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A byte now and then would keep a worker for ever, and half a page is not the page."""
     monkeypatch.setattr(reading, "SECONDS_IN_ALL", 0.5)
 
-    def drip(handler: _Handler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Type", "text/html")
-        handler.end_headers()
-        for _ in range(100):
-            handler.wfile.write(b'<a href="https://butik.example.se/products/raven">x</a>')
-            time.sleep(0.05)
-
     monkeypatch.setattr(_Handler, "do_GET", drip)
     began = time.monotonic()
     assert refusal(reader, f"{blog.url}/p") == "silent"
+    assert time.monotonic() - began < 4
+
+
+@pytest.fixture
+def secure(blog: Blog) -> Path:
+    """Have the blog speak TLS; return the file of the certificate that vouches for it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    blog.socket = context.wrap_socket(blog.socket, server_side=True, do_handshake_on_connect=False)
+    return CERTIFICATE
+
+
+@pytest.fixture
+def secured(blog: Blog, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> Reader:
+    """Return a reader for whom the blog's name leads to this machine."""
+    original = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *args, **options: original(
+            "127.0.0.1" if host == "blogg.example.se" else host, *args, **options
+        ),
+    )
+    return Reader(
+        (f"https://blogg.example.se:{blog.server_port}",),
+        reader.urls,
+        reader.languages,
+        private=True,
+    )
+
+
+def test_a_secure_blog_is_read_if_it_is_who_it_says(
+    blog: Blog, secure: Path, secured: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blog.write("/p", "https://butik.example.se/products/raven")
+    address = f"{secured.blogs[0]}/p"
+    assert refusal(secured, address) == "silent"  # nobody vouches for it
+    monkeypatch.setenv("SSL_CERT_FILE", str(secure))
+    assert read_post(secured, address).links == {"raven": ""}
+    other = replace(secured, blogs=(f"https://127.0.0.1:{blog.server_port}",))
+    assert refusal(other, f"{other.blogs[0]}/p") == "silent"  # another name than its own
+    assert blog.asked == ["/p"]
+
+
+def test_a_slow_secure_blog_is_given_up_as_well(
+    blog: Blog, secure: Path, secured: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(secure))
+    monkeypatch.setattr(reading, "SECONDS_IN_ALL", 0.5)
+    monkeypatch.setattr(_Handler, "do_GET", drip)
+    began = time.monotonic()
+    assert refusal(secured, f"{secured.blogs[0]}/p") == "silent"
     assert time.monotonic() - began < 4
 
 
