@@ -20,6 +20,11 @@ class State:
     owners: bool = False
     status: int = 200  # where it begins
 
+    @property
+    def is_card(self) -> bool:
+        """Whether it is a page without menus, for the frame of a blog."""
+        return self.path.partition("?")[0].endswith("/card")
+
     def address(self, stage: Stage, prefix: str) -> str:
         """Return where it begins; the owner's side has no language in its addresses."""
         path = self.path.format(**stage.names)
