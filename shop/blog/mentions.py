@@ -128,21 +128,33 @@ def read_pinged(
         reader = make_reader(preferences(db), base_url, demo=demo)
     if ping is None:
         return 0
+    with sessions.begin() as db:
+        ours = _take_up(db, ping, now=now())
+    if not ours:
+        return 0
     try:
         post = read_post(reader, ping.url)
     except CannotRead as problem:
-        again = problem.may_pass and ping.tries + 1 < MOST_TRIES
-        with sessions.begin() as db:
-            _put_off(db, ping, now=now()) if again else _drop(db, ping)
+        if not problem.may_pass or ping.tries + 1 >= MOST_TRIES:
+            with sessions.begin() as db:
+                _drop(db, ping)
         return 0
     with sessions.begin() as db:
         _drop(db, ping)
         return write_post(db, post, now=now())
 
 
-def _put_off(db: Session, ping: Ping, *, now: datetime) -> None:
+def _take_up(db: Session, ping: Ping, *, now: datetime) -> bool:
+    """Count the try before it is made: whatever comes of it, the next post is not kept waiting.
+
+    Of two workers one has it.
+    """
+    if ping.tries >= MOST_TRIES:
+        _drop(db, ping)
+        return False
     later = {"tries": ping.tries + 1, "due_at": now + BEFORE_ANOTHER_TRY}
-    changed(db, update(Ping).where(Ping.url == ping.url, Ping.tries == ping.tries).values(later))
+    ours = (Ping.url == ping.url) & (Ping.tries == ping.tries)
+    return changed(db, update(Ping).where(ours).values(later)) == 1
 
 
 def _drop(db: Session, ping: Ping) -> None:

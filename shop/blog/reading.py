@@ -80,8 +80,10 @@ def read_post(reader: Reader, address: str) -> Post:
     """
     url, html = _fetch(reader, address)
     seen = _Seen()
-    seen.feed(html)
-    seen.close()
+    try:
+        seen.feed(html)  # and no close(): what never ends would be gone through again and again
+    except AssertionError:  # how the parser says that it cannot make sense of something
+        raise CannotRead("not-a-page") from None
     links: dict[str, str] = {}
     for link in seen.links:
         if slug := product_in(link, reader.urls, reader.languages):
@@ -97,10 +99,18 @@ def _label(link: str) -> str:
 
 def _own_address(reader: Reader, url: str, canonical: str) -> str:
     """Return the one address of the post, however it was asked for: two are not two posts."""
-    named = urljoin(url, canonical) if canonical else ""
+    named = _joined(url, canonical) if canonical else ""
     if named and is_on(named, reader.blogs):
         return urlunsplit(urlsplit(named)._replace(fragment=""))
     return urlunsplit(urlsplit(url)._replace(query="", fragment=""))
+
+
+def _joined(url: str, to: str) -> str:
+    """Return where *to* leads from *url*; "" for what is no address."""
+    try:
+        return urljoin(url, to)
+    except ValueError:
+        return ""
 
 
 # --- over the network -----------------------------------------------------------------------------
@@ -121,7 +131,7 @@ def _fetch(reader: Reader, address: str) -> tuple[str, str]:
         answer = _ask(url, private=reader.private)
         if answer.status not in REDIRECTS:
             break
-        url = urljoin(url, answer.headers.get("location", ""))
+        url = _joined(url, answer.headers.get("location", ""))
     else:
         raise CannotRead("moved")
     if answer.status != OK:

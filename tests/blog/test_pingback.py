@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -15,11 +16,12 @@ import httpx2
 import pytest
 from sqlalchemy import func, select
 
+import shop.blog.mentions
 from shop.blog import reading
-from shop.blog.mentions import MOST_TRIES, MOST_WAITING, read_pinged
+from shop.blog.mentions import MOST_TRIES, MOST_WAITING, keep_ping, read_pinged
 from shop.blog.models import BlogPost, Mention, Ping
 from shop.blog.pingback import MOST_BYTES, Fault, is_on, read_call
-from shop.blog.reading import CannotRead, Reader, is_public, read_post, resolved
+from shop.blog.reading import CannotRead, Post, Reader, is_public, read_post, resolved
 from shop.catalogue.models import Product
 from shop.config import Config
 from shop.kit.db import Sessions
@@ -46,6 +48,9 @@ class Blog(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.posts: dict[str, str | tuple[int, dict[str, str], bytes]] = {}
         self.asked: list[str] = []
+
+    def handle_error(self, *_about: object) -> None:
+        """Say nothing of those who hang up: that is what is tried here."""
 
     def write(self, path: str, *links: str, title: str = "Sagostund") -> str:
         inside = "".join(f'<p><a href="{escape(link)}">en docka</a></p>' for link in links)
@@ -344,13 +349,62 @@ def test_nobody_is_led_off_the_blog(reader: Reader, blog: Blog) -> None:
     blog.posts["/away"] = (302, {"Location": f"{elsewhere.url}/p"}, b"")
     blog.posts["/file"] = (302, {"Location": "file:///etc/passwd"}, b"")
     blog.posts["/round"] = (302, {"Location": "/round"}, b"")
-    blog.posts["/nowhere"] = (302, {}, b"")
-    for path in ("/away", "/file", "/round", "/nowhere"):
+    blog.posts["/nonsense"] = (302, {"Location": "http://[::1"}, b"")
+    for path in ("/away", "/file", "/round", "/nonsense"):
         assert refusal(reader, blog.url + path) == "moved"
     assert elsewhere.asked == []
     assert blog.asked.count("/round") == 4
     elsewhere.shutdown()
     elsewhere.server_close()
+
+
+@pytest.mark.parametrize(
+    "part", ["<!--", "<a ", "<![", "</", '<a href="', "<?", "<script>", "&#", "<h1>", "<title>"]
+)
+def test_a_page_that_never_makes_sense_is_soon_put_away(
+    reader: Reader, blog: Blog, part: str
+) -> None:
+    page = '<link rel="canonical" href="http://[">' + part * (900_000 // len(part))
+    blog.posts["/p"] = page
+    began = time.monotonic()
+    with suppress(CannotRead):
+        assert read_post(reader, f"{blog.url}/p").links == {}
+    assert time.monotonic() - began < 5
+
+
+def test_a_post_that_breaks_the_reader_stops_no_other(
+    shelf: Shelf, sessions: Sessions, blog: Blog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The try is counted before it is made; and what two workers see at once, one of them reads."""
+    blog.write("/good", "https://butik.example.se/products/raven")
+    clock = FixedClock(NOON)
+    with sessions.begin() as db:
+        keep_ping(db, f"{blog.url}/bad", now=NOON)
+        keep_ping(db, f"{blog.url}/good", now=NOON + timedelta(seconds=1))
+
+    def broken(reader: Reader, address: str) -> Post:
+        if address.endswith("/bad"):
+            assert come_round() == 0  # meanwhile the other worker finds nothing of its own here
+            raise RuntimeError
+        return read_post(reader, address)
+
+    def come_round() -> int:
+        base_url = "https://butik.example.se"
+        return read_pinged(sessions, sessions, clock, base_url=base_url, demo=True)
+
+    monkeypatch.setattr(shop.blog.mentions, "read_post", broken)
+    with pytest.raises(RuntimeError):
+        come_round()
+    clock.advance(seconds=1)
+    assert come_round() == 1
+    for _ in range(1, MOST_TRIES):
+        clock.advance(minutes=11)
+        with pytest.raises(RuntimeError):
+            come_round()
+    clock.advance(minutes=11)
+    assert come_round() == 0
+    with sessions.begin() as db:
+        assert db.scalars(select(Ping)).all() == []
 
 
 def test_what_is_no_post_is_not_read(reader: Reader, blog: Blog) -> None:
