@@ -33,7 +33,7 @@ def read_label(text: str) -> str:
     if len(text) > LONGEST:
         return ""
     label = unicodedata.normalize("NFC", text.strip()).lower()
-    return label if len(label) <= LONGEST and LABEL.fullmatch(label) else ""
+    return label if LABEL.fullmatch(label) else ""
 
 
 def todays_label(today: date) -> str:

@@ -127,6 +127,8 @@ def _card(request: Request, template: str, *, path: str, **context: Any) -> Resp
         ]
     )
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    # who comes from a card comes from the blog, and not from another page of ours
+    response.headers["Referrer-Policy"] = "no-referrer"
     return response
 
 

@@ -90,6 +90,7 @@ def test_somebody_is_paying_and_thinks_better_of_it(
     assert "One of a kind" in card(buyer)
 
 
+@on_both_databases
 def test_a_sold_one_shows_its_living_siblings(
     buyer: Buyer, new_buyer: Callable[[], Buyer], shelf: Shelf, sessions: Sessions
 ) -> None:
@@ -130,6 +131,7 @@ def test_what_is_put_away_says_so(buyer: Buyer, shelf: Shelf) -> None:
     assert card(buyer) == "Provbutiken Raven (en) SEK 245 No longer for sale"
 
 
+@on_both_databases
 def test_of_a_draft_nothing_is_given_away(
     shop: Config, buyer: Buyer, shelf: Shelf, sessions: Sessions
 ) -> None:
@@ -148,6 +150,7 @@ def test_of_a_draft_nothing_is_given_away(
     assert buyer.get("/products/nobody/card").status_code == 404
 
 
+@on_both_databases
 def test_the_shelf_shows_the_newest_that_can_be_had(
     shop: Config, buyer: Buyer, shelf: Shelf
 ) -> None:
@@ -209,6 +212,7 @@ def test_a_card_may_be_framed_by_anybody_and_nothing_else_may(
             " form-action 'none'; base-uri 'none'; frame-ancestors *"
         )
         assert "x-frame-options" not in headers
+        assert headers["referrer-policy"] == "no-referrer"
         assert headers["cross-origin-resource-policy"] == "cross-origin"
         assert "no-cache" in headers["cache-control"]
     for path in ("/products/raven", "/shelf", "/", "/cart", "/products/nobody/card", "/nope"):

@@ -222,7 +222,7 @@ def test_strangers_messages_are_not_answered(
     shop: Config, shelf: Shelf, blog: Blog, reader: Reader, photo: None
 ) -> None:
     shelf.add("raven")
-    reader.open(blog.write(shop, "/products/raven"))
+    card = reader.open(blog.write(shop, "/products/raven"))
     expect(reader.page.locator("iframe")).to_be_visible()
     reader.page.evaluate("new Promise(done => setTimeout(done, 500))")
     before = reader.page.evaluate("window.heard.length")
@@ -230,6 +230,7 @@ def test_strangers_messages_are_not_answered(
         reader.page.evaluate(
             f"document.querySelector('iframe').contentWindow.postMessage({message}, '*')"
         )
+    card.evaluate(f"postMessage({{message: 'ready', secret: '{SECRET}'}}, '*')")
     reader.page.evaluate("new Promise(done => setTimeout(done, 500))")
     assert reader.page.evaluate("window.heard.length") == before
     reader.page.evaluate(
