@@ -175,15 +175,18 @@ class ShownPost:
     products: Sequence[tuple[str, str]] = ()  # slug and name of each
 
 
+_POSTS_ABOUT = (  # made once: each product's page asks it
+    select(BlogPost.id, BlogPost.url, BlogPost.title, BlogPost.found_at)
+    .join(Mention, Mention.post_id == BlogPost.id)
+    .where(Mention.product_id == bindparam("product_id"))
+    .order_by(BlogPost.id.desc())
+    .limit(MOST_SHOWN)
+)
+
+
 def posts_about(db: Session, product_id: int) -> list[ShownPost]:
     """Return the newest posts that mention the product."""
-    rows = db.execute(
-        select(BlogPost.id, BlogPost.url, BlogPost.title, BlogPost.found_at)
-        .join(Mention, Mention.post_id == BlogPost.id)
-        .where(Mention.product_id == product_id)
-        .order_by(BlogPost.id.desc())
-        .limit(MOST_SHOWN)
-    )
+    rows = db.execute(_POSTS_ABOUT, {"product_id": product_id})
     return [ShownPost(row.id, row.url, row.title, row.found_at) for row in rows]
 
 
