@@ -238,6 +238,13 @@ OWNERS = [
         owners=True,
     ),
     State(
+        "owner, a post elsewhere",
+        "/admin/blog/posts",
+        fill("form:has(#address)", address="https://example.com/a"),
+        cookie="owner",
+        owners=True,
+    ),
+    State(
         "owner, a code without anything",
         "/admin/discounts/new",
         press("main form button"),
