@@ -49,7 +49,8 @@ def three_ways(request: Request) -> Response:
     languages = live.current.languages
     named = asked.get("language", "")
     language = named if named in languages else languages[0]
-    label = label_of_title(asked.get("from", "")) or todays_label(today)
+    counted = live.current.sources_counted
+    label = (label_of_title(asked.get("from", "")) or todays_label(today)) if counted else ""
     with state.reads.begin() as db:
         newest = newest_cards(db, language, TO_CHOOSE_FROM, NOBODYS)
         card = _chosen(db, asked.get("product"), language, newest)

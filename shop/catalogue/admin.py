@@ -261,12 +261,15 @@ def _page(
         else {p.id for p in product.photos if p.in_scale},
         in_shop=urls.link(path, urls.default_locale),
         address=urls.absolute(path, urls.default_locale),
-        post_address=labelled(
-            urls.absolute(path, urls.default_locale),
-            todays_label(local_day(request.state.till.now())),
-        ),
+        post_address=labelled(urls.absolute(path, urls.default_locale), _ready_label(request)),
         problem=problem,
     )
+
+
+def _ready_label(request: Request) -> str:
+    """Return what the link for a post says of where its readers come from; "" if none is asked."""
+    counted = request.state.preferences.current.sources_counted
+    return todays_label(local_day(request.state.till.now())) if counted else ""
 
 
 # --- collections ----------------------------------------------------------------------------------

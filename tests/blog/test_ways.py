@@ -118,6 +118,26 @@ def test_a_label_is_in_the_owners_language(owner: Buyer, shelf: Shelf, sessions:
     assert to_copy(page)["address"].endswith("?from=blog-2026-11-23")
 
 
+def test_where_nothing_is_counted_links_say_nothing_of_the_post(
+    shop: Config, owner: Buyer, shelf: Shelf, sessions: Sessions
+) -> None:
+    shelf.add("raven")
+    with sessions.begin() as db:
+        set_preferences(db, sources_counted=False)
+        raven = product_by_slug(db, "raven")
+        assert raven is not None
+        product_id = raven.id
+    deadline = time.monotonic() + 20
+    while "?from=" in (page := owner.get("/admin/blog?from=sagostund").text):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert to_copy(page)["address"] == f"{shop.base_url}/products/raven"
+    assert to_copy(page)["shelf-address"] == f"{shop.base_url}/shelf"
+    assert 'name="from"' not in page
+    ready = to_copy(owner.get(f"/admin/products/{product_id}").text)
+    assert ready["post-address"] == f"{shop.base_url}/products/raven"
+
+
 @pytest.mark.browser
 def test_a_press_copies_and_without_a_script_the_field_can_be_marked(
     shop: Config, owner: Buyer, shelf: Shelf, new_page: Callable[..., Page]
