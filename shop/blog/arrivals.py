@@ -23,6 +23,7 @@ from shop.blog.counts import Counts
 from shop.blog.labels import read_label
 from shop.blog.sources import KnownPosts, post_of_source, read_source, source_in
 from shop.kit.clock import Clock, local_day
+from shop.owner.cookies import SESSION
 from shop.preferences.values import Preferences
 
 OK = 200
@@ -127,6 +128,7 @@ class Arrivals:
             and not scope["path"].endswith(IN_A_FRAME)
             and headers.get("sec-fetch-dest", "document") == "document"
             and urlsplit(headers.get("referer", "")).netloc != self.host
+            and f"{SESSION}=" not in headers.get("cookie", "")  # the owner, trying a link
             and is_a_person(headers)
         )
 

@@ -295,9 +295,10 @@ def test_only_the_owners_blogs_count(visitor: Buyer, referer: str, source: str |
         {"Sec-Purpose": "prefetch;prerender"},
         {"Purpose": "prefetch"},
         {"Sec-Fetch-Dest": "iframe"},
+        {"Cookie": "owner=anything"},
     ],
 )
-def test_programs_and_what_is_fetched_ahead_are_not_counted(
+def test_programs_the_owner_and_what_is_fetched_ahead_are_not_counted(
     visitor: Buyer, sessions: Sessions, headers: dict[str, str]
 ) -> None:
     assert visitor.http.get("/products/raven?from=x", headers=headers).status_code == 200
