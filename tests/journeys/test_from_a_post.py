@@ -22,8 +22,14 @@ pytestmark = pytest.mark.browser
 @pytest.mark.parametrize("label", ["sagostund", ""], ids=["label", "no-label"])
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
 def test_a_post_earns_what_its_reader_buys(
-    label: str, script: bool, new_page: NewPage, shop: Config, shelf: Shelf, blog: Blog, owner: Buyer,
-) -> None:  # fmt: skip
+    label: str,
+    script: bool,
+    new_page: NewPage,
+    shop: Config,
+    shelf: Shelf,
+    blog: Blog,
+    owner: Buyer,
+) -> None:
     """By the label of its link; or, since the browser names the blog, as the only one it can be."""
     shelf.add("raven")
     shelf.add("ugglan")
