@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio.to_thread
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,6 +14,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
 
+from shop.blog import admin as blog_admin
+from shop.blog import pages as blog_pages
+from shop.blog.arrivals import Arrivals, may_come_from
+from shop.blog.counts import Counts
+from shop.blog.sources import KnownPosts
 from shop.cart import pages as cart_pages
 from shop.cart.cookie import COOKIE, read_cart
 from shop.catalogue import admin as catalogue_admin
@@ -25,7 +31,7 @@ from shop.discounts import admin as discounts_admin
 from shop.kit.clock import Clock, local_day, system_clock
 from shop.kit.compression import best_encoding
 from shop.kit.cookies import get_cookie
-from shop.kit.db import is_sqlite, read_sessions, write_sessions
+from shop.kit.db import Sessions, is_sqlite, read_sessions, write_sessions
 from shop.kit.edge import Edge, exception_handlers
 from shop.kit.garbage import collect_between_requests
 from shop.kit.headers import SecurityHeaders
@@ -63,6 +69,7 @@ from shop.withdrawals import pages as withdrawals_pages
 
 log = logging.getLogger("shop")
 ERROR_PAGES = {400, 403, 404, 405, 413, 429, 500, 503}
+SECONDS_BETWEEN_COUNTS = 5  # so many a crash may lose, of visits
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -78,6 +85,9 @@ def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
     reads = read_sessions(config.database_url)
     live = LivePreferences(reads, config.base_url)
     version = live.refresh()
+    posts = KnownPosts(reads)
+    posts.refresh()
+    counts = Counts(lambda source: posts.knows(source) or source in live.current.blog_hosts)
     static = StaticFiles(STATIC_FOLDER)
     state: dict[str, Any] = {
         "config": config,
@@ -98,9 +108,11 @@ def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001 - Starlette's shape
         async with anyio.create_task_group() as beside:
-            beside.start_soon(keep_up, live, version, till.sessions.forget)
+            beside.start_soon(keep_up, live, posts, version, till.sessions.forget)
+            beside.start_soon(write_down, counts, till.sessions)
             yield
             beside.cancel_scope.cancel()  # a read under way gives its connection back first
+        counts.write_down(till.sessions)
         till.sessions.engine.dispose()
         reads.engine.dispose()
 
@@ -111,8 +123,11 @@ def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
         exception_handlers=exception_handlers(error_page),
     )
     app.router.redirect_slashes = False  # the edge does it, by our own address
+    host = urlsplit(config.base_url).netloc
+    arrivals = Arrivals(app, lambda: live.current, posts, counts, host, clock)
+    state["arrivals"] = arrivals
     edge = Edge(
-        app=app,
+        app=arrivals,
         base_url=config.base_url,
         languages=lambda: live.current.languages,
         owner_language=lambda: live.current.owner_language,
@@ -122,7 +137,14 @@ def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
     )
     if not config.page_cache:
         return RequestLog(edge)
-    pages = PageCache(edge, config.base_url, all_routes, lambda: live.current.languages, clock)
+    pages = PageCache(
+        edge,
+        config.base_url,
+        all_routes,
+        lambda: live.current.languages,
+        clock,
+        lambda path, referer: may_come_from(live.current, path, referer),
+    )
     till.sessions.forget = pages.forget
     return RequestLog(pages)
 
@@ -136,6 +158,8 @@ def routes() -> list[ShopRoute]:
         *stock_admin.routes,
         *commissions_pages.routes,
         *commissions_admin.routes,
+        *blog_pages.routes,
+        *blog_admin.routes,
         *cart_pages.routes,
         *checkout_pages.routes,
         *orders_pages.routes,
@@ -167,18 +191,28 @@ def from_environment() -> ASGIApp:
     return app
 
 
-async def keep_up(live: LivePreferences, seen: int, forget: Callable[[], None]) -> None:
+async def keep_up(
+    live: LivePreferences, posts: KnownPosts, seen: int, forget: Callable[[], None]
+) -> None:
     """Notice within a second what another process has changed since version *seen*."""
     while True:
         await asyncio.sleep(1)
         try:
             version = await anyio.to_thread.run_sync(live.refresh)
+            if version != seen:
+                await anyio.to_thread.run_sync(posts.refresh)
         except SQLAlchemyError:
             log.exception("the preferences could not be read; the last ones stay in force")
             continue
         if version != seen:
             seen = version
             forget()
+
+
+async def write_down(counts: Counts, sessions: Sessions) -> None:
+    while True:
+        await asyncio.sleep(SECONDS_BETWEEN_COUNTS)
+        await anyio.to_thread.run_sync(counts.write_down, sessions)
 
 
 def surroundings(request: Request) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Every room's tables: Alembic and the tests start here."""
 
+from shop.blog import models as blog
 from shop.catalogue import models as catalogue
 from shop.commissions import models as commissions
 from shop.discounts import models as discounts
@@ -17,6 +18,7 @@ from shop.withdrawals import models as withdrawals
 
 __all__ = [
     "Base",
+    "blog",
     "catalogue",
     "commissions",
     "discounts",

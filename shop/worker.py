@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
+from shop.blog.mentions import read_pinged
 from shop.commissions import messages as commissions
 from shop.commissions.forgetting import forget_old_wishes
 from shop.config import Config
@@ -83,6 +84,14 @@ def run_worker(config: Config, stop: threading.Event) -> None:
         till.now,
         started=till.now(),
     )
+    pinged = partial(
+        read_pinged,
+        office.reads,
+        office.sessions,
+        office.now,
+        base_url=config.base_url,
+        demo=config.demo,
+    )
     run_jobs(
         [
             Job("mail", timedelta(seconds=1), lambda: send_due(office)),
@@ -93,6 +102,7 @@ def run_worker(config: Config, stop: threading.Event) -> None:
                 timedelta(seconds=15),
                 lambda: tell_and_forget(office.reads, till.sessions, till.now),
             ),
+            Job("pings", timedelta(seconds=2), pinged),
             Job("reconciler", timedelta(minutes=1), lambda: reconcile(till)),
             Job("news and ledger", timedelta(minutes=1), lambda: catch_up(till)),
             Job("comparison", timedelta(minutes=10), lambda: compare_everything(till)),

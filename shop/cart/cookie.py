@@ -31,6 +31,7 @@ class CartLine:
 class Cart:
     id: str
     lines: tuple[CartLine, ...] = ()
+    source: str = ""  # where its buyer came from, as far as that was said
 
     @property
     def quantities(self) -> dict[int, int]:
@@ -71,7 +72,8 @@ def new_cart() -> Cart:
 def cart_text(cart: Cart, signer: Signer) -> str:
     """Return *cart* as the cookie's text; CartFull where it would outgrow a cookie."""
     lines = [line.facts for line in cart.lines]
-    body = json.dumps([cart.id, lines], separators=(",", ":"), ensure_ascii=False)
+    facts = [cart.id, lines, *filter(None, [cart.source])]
+    body = json.dumps(facts, separators=(",", ":"), ensure_ascii=False)
     encoded = base64.urlsafe_b64encode(body.encode()).decode().rstrip("=")
     text = f"{encoded}.{signer.sign(PURPOSE, encoded)}"
     if len(text) > MAX_BYTES:
@@ -84,5 +86,6 @@ def read_cart(text: str, signer: Signer) -> Cart:
     encoded, _, signature = text.partition(".")
     if not signature or not signer.verifies(PURPOSE, encoded, signature):
         return new_cart()
-    cart_id, lines = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
-    return Cart(cart_id, tuple(CartLine(*facts) for facts in lines))
+    facts = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+    cart_id, lines, *source = facts
+    return Cart(cart_id, tuple(CartLine(*line) for line in lines), *source)

@@ -8,6 +8,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from shop.blog.arrivals import count_cart, last_source
 from shop.cart.bill import bills
 from shop.cart.cookie import COOKIE, DAYS, MAX_QUANTITY, Cart, cart_text, new_cart, read_cart
 from shop.cart.errors import AllInCart, CartFull, TextTooLong
@@ -73,13 +74,14 @@ def add(request: Request, form: FormData) -> Response:
         return show(request, problem="quantity", status=422)
     with request.state.reads.begin() as db:
         cart, before = _cart(request, db)
+        cart = replace(cart, source=last_source(request, form, cart.source))
         goods = goods_of(db, [variant_id], before.held, request.state.locale).get(variant_id)
     if goods is None or not goods.availability.buyable:
         return show(request, problem="gone", status=409)
     try:
         text = personal_text(form.get("text")) if goods.takes_personal_text else ""
         changed = _with_more(cart, goods, wanted, text)
-        return _keep(request, cart, changed, before, f"?added={variant_id}")
+        response = _keep(request, cart, changed, before, f"?added={variant_id}")
     except TextTooLong:
         asked = Asked(variant_id, wanted, one_line(form.get("text")))
         return show(request, problem="text", status=422, refused=asked)
@@ -87,6 +89,8 @@ def add(request: Request, form: FormData) -> Response:
         return show(request, problem="all", status=409)
     except CartFull:
         return show(request, problem="full", status=409)
+    count_cart(request, cart.source, goods.slug)
+    return response
 
 
 def _with_more(cart: Cart, goods: Goods, wanted: int, text: str) -> Cart:
@@ -160,7 +164,7 @@ def _costs(request: Request, db: Session, shown: ShownCart, country: str) -> dic
 def _keep(request: Request, cart: Cart, changed: Cart, before: Dealings, query: str) -> Response:
     """Have the buyer keep the changed cart, and show it; CartFull if it outgrows a cookie."""
     text = cart_text(changed, request.state.signer)
-    if before.unpaid and changed != cart:
+    if before.unpaid and changed.lines != cart.lines:
         _give_back_hold(request, cart)
     address = request.state.preferences.urls.link(f"/cart{query}", request.state.locale)
     response = RedirectResponse(address, status_code=303)

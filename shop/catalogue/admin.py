@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from shop.blog.labels import labelled, todays_label
 from shop.catalogue.actions import (
     MOST_PHOTOS,
     add_photos,
@@ -45,6 +46,7 @@ from shop.catalogue.queries import (
     products_in,
 )
 from shop.catalogue.uploads import Received, receive, ticket
+from shop.kit.clock import local_day
 from shop.kit.forms import stripped, whole_number
 from shop.kit.i18n import gettext as _
 from shop.kit.routing import OWNER, Get, Post
@@ -259,8 +261,15 @@ def _page(
         else {p.id for p in product.photos if p.in_scale},
         in_shop=urls.link(path, urls.default_locale),
         address=urls.absolute(path, urls.default_locale),
+        post_address=labelled(urls.absolute(path, urls.default_locale), _ready_label(request)),
         problem=problem,
     )
+
+
+def _ready_label(request: Request) -> str:
+    """Return what the link for a post says of where its readers come from; "" if none is asked."""
+    counted = request.state.preferences.current.sources_counted
+    return todays_label(local_day(request.state.till.now())) if counted else ""
 
 
 # --- collections ----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from shop.blog.mentions import posts_about
 from shop.cart.cookie import COOKIE, read_cart
 from shop.catalogue.chosen import LAST_PAGE, PARAMETERS, Chosen, Sort, read_chosen
 from shop.catalogue.listing import (
@@ -175,6 +176,7 @@ def sold(request: Request) -> Response:
 
 def product(request: Request) -> Response:
     state, now = request.state, request.state.till.now()
+    blogs = state.preferences.current.blogs
     with state.reads.begin() as db:
         found = shown_product(db, request.path_params["slug"])
         if found is None:
@@ -184,7 +186,7 @@ def product(request: Request) -> Response:
         held = [one.variant.id for one in offer.choices if one.availability.held]
         ends = held_until(db, held if offer.availability.held else [], now=now)
         dispatch = _dispatch(request, found, local_day(now))
-        return page(
+        response = page(
             request,
             "catalogue/product.html",
             product=found,
@@ -196,7 +198,11 @@ def product(request: Request) -> Response:
             dispatch=dispatch,
             sending=_sending(request, db, found, offer, dispatch),
             related=tuple(living_siblings(db, found.id, state.locale, RELATED, hold)),
+            posts=tuple(posts_about(db, found.id)) if blogs else (),
         )
+    if blogs:  # a blog that links here may tell us so
+        response.headers["X-Pingback"] = f"{state.config.base_url}/pingback"
+    return response
 
 
 def _in_cart(request: Request, offer: Offer) -> bool:

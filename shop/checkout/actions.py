@@ -253,6 +253,7 @@ def _write_order(  # noqa: PLR0913, PLR0917 - all that an order is made of
         number=next_number(db),
         cart_id=cart.id,
         placed_from=placed_from,
+        source=cart.source,
         placed_at=now,
         **asdict(buyer),
         shipping_method=delivery.method,

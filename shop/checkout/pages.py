@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from shop.blog.arrivals import last_source
 from shop.cart.bill import bills
 from shop.cart.cookie import COOKIE, DAYS, Cart, CartLine, cart_text, read_cart
 from shop.cart.queries import shown_cart
@@ -71,6 +72,7 @@ def show(request: Request) -> Response:
 def place(request: Request, form: FormData) -> Response:
     """Place the order, then send the buyer to the payment page."""
     cart = read_cart(get_cookie(request, COOKIE), request.state.signer)
+    cart = replace(cart, source=last_source(request, form, cart.source))
     with request.state.reads.begin() as db:
         checkout = _form(request, db, form)
         not_yet = _asked_again(request, db, cart, checkout, form)

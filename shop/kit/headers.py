@@ -34,6 +34,7 @@ class SecurityHeaders:
                 "font-src 'self'",
                 "img-src 'self' blob:" if owner else "img-src 'self'",
                 "connect-src 'self'",
+                *(["frame-src 'self'"] if owner else []),
                 "manifest-src 'self'",
                 f"form-action 'self' {self.payment_page_origin}",
                 "base-uri 'none'",

@@ -3,13 +3,15 @@
 import os
 import re
 import shutil
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 NAME = re.compile(r"[0-9a-f]{16}/(400|800|1200)\.(avif|jpeg)")
+LARGEST = "1200.jpeg"
 OURS = re.compile(r"[0-9a-f]{16}|\.[0-9a-f]{16}\..*")  # a photo, or one that is not finished
 
 
@@ -37,6 +39,26 @@ class MediaFolder:
     def missing(self, photo_hash: str, names: Iterable[str]) -> list[str]:
         """Return those of *names* that the photo has not, or that are empty."""
         return [name for name in names if not _size(self.folder / photo_hash / name)]
+
+    def drawn(self, photo_hash: str, name: str, draw: Callable[[bytes], bytes]) -> bytes | None:
+        """Return what *draw* makes of a photo, kept beside it as *name* since the first time; None
+        if there is no such photo. What a full disk does not keep is shown all the same.
+        """
+        folder = self.folder / photo_hash
+        with suppress(FileNotFoundError):
+            return (folder / name).read_bytes()
+        try:
+            photo = (folder / LARGEST).read_bytes()
+        except FileNotFoundError:
+            return None
+        body = draw(photo)
+        unfinished = folder / f".{name}.{os.getpid()}.{threading.get_ident()}"
+        with suppress(OSError):
+            _write(unfinished, body)
+            unfinished.rename(folder / name)
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        return body
 
     def kept(self) -> dict[str, datetime]:
         """Return every photo that lies in the folder, finished or not, and since when."""
@@ -67,10 +89,7 @@ class MediaFolder:
         unfinished = self.folder / f".{photo_hash}.{os.getpid()}"
         unfinished.mkdir(exist_ok=True)
         for name, body in files.items():
-            with (unfinished / name).open("wb") as file:
-                file.write(body)
-                file.flush()
-                os.fsync(file.fileno())
+            _write(unfinished / name, body)
         _sync(unfinished)
         try:
             unfinished.rename(self.folder / photo_hash)
@@ -85,6 +104,13 @@ def _size(path: Path) -> int:
     with suppress(FileNotFoundError):
         return path.stat().st_size
     return 0
+
+
+def _write(path: Path, body: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _sync(folder: Path) -> None:

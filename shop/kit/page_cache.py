@@ -91,6 +91,7 @@ class PageCache:
         routes: Iterable[ShopRoute],
         languages: Callable[[], Sequence[str]],
         clock: Clock,
+        is_counted: Callable[[str, bytes], bool] = lambda _path, _referer: False,
     ) -> None:
         self._app = app
         self._host = urlsplit(base_url).netloc.encode("latin-1")
@@ -99,6 +100,7 @@ class PageCache:
         ]
         self._languages = languages
         self._clock = clock
+        self._is_counted = is_counted  # by path and Referer: such a visit passes by, as a label's
         self._generation = 0
         self._lock = threading.Lock()
         self._bytes = 0
@@ -138,6 +140,8 @@ class PageCache:
                 encoding = value
             elif name == b"if-none-match":
                 has = value
+            elif name == b"referer" and self._is_counted(scope["path"], value):
+                return None
         if host != self._host:
             return None
         path, query = scope["path"], scope["query_string"]
@@ -241,7 +245,8 @@ class PageCache:
 def _for_everybody(scope: Scope, key: Key) -> Scope:
     """Turn *scope* into a request without what is this visitor's own; return it."""
     scope["query_string"] = key[1]
-    scope["headers"] = [header for header in scope["headers"] if header[0] != b"accept-encoding"]
+    own = (b"accept-encoding", b"referer")
+    scope["headers"] = [header for header in scope["headers"] if header[0] not in own]
     return scope
 
 

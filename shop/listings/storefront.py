@@ -1,5 +1,6 @@
 """The shop as told to those who do not look at pages, in one language."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +21,8 @@ from shop.stock.offers import ShownVariant
 from shop.stock.queries import Availability
 
 PICTURE_SIDE = 1200  # pixels
+SHARE_SIZE = (1200, 630)  # pixels, as those show it who show shared links
+SHARE_DRAWING = 1  # raised when it is drawn in another way
 POSTED = (Method.LETTER, Method.TRACKED_PARCEL)
 
 
@@ -84,6 +87,20 @@ class Sending(NamedTuple):
         return [option for option in self.options if option.method in POSTED]
 
 
+class Poster(NamedTuple):
+    """What the picture shows that stands for a product where its page is shared."""
+
+    photo_hash: str
+    name: str
+    shop_name: str
+
+    @property
+    def key(self) -> str:
+        """What of its address changes when the picture does, so that it can be kept for ever."""
+        shown = "\0".join([str(SHARE_DRAWING), *self])
+        return hashlib.sha256(shown.encode()).hexdigest()[:16]
+
+
 @dataclass(frozen=True)
 class Storefront:
     shop: Preferences
@@ -106,6 +123,13 @@ class Storefront:
 
     def pictures(self, item: Item) -> list[str]:
         return [self.picture(photo.hash) for photo in item.photos]
+
+    def poster(self, item: Item) -> Poster:
+        return Poster(item.photos[0].hash, self.text(item).name, self.shop.shop_name)
+
+    def share_picture(self, item: Item) -> str:
+        key = self.poster(item).key
+        return self.address(f"/products/{item.slug}/share/{key}.jpeg")
 
     def text(self, item: Item) -> Words:
         return item.text(self.locale)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from shop.kit.i18n import gettext as _
 from shop.listings.storefront import (
     PICTURE_SIDE,
+    SHARE_SIZE,
     Item,
     Sending,
     State,
@@ -55,13 +56,18 @@ class Pictured(Protocol):
 
 
 class Picture(NamedTuple):
-    photo_hash: str | None
-    alt: str | None
+    """A picture for Open Graph, which takes the first as the best."""
+
+    address: str
+    alt: str
+    width: int = PICTURE_SIDE
+    height: int = PICTURE_SIDE
 
 
 def of_home(front: Storefront, shown: Pictured | None) -> Head:
     title = front.shop.tagline_in(front.locale) or front.shop.shop_name
-    return Head(_properties(front, "/", title, "", shown), [_store(front), _website(front)])
+    properties = _properties(front, "/", title, "", _photo(front, shown, title))
+    return Head(properties, [_store(front), _website(front)])
 
 
 def of_list(
@@ -69,22 +75,35 @@ def of_list(
 ) -> Head:
     """Return the head of a list; *shown* is the first on it."""
     steps = [(_("Items"), "/products")] if not path.startswith("/products") else []
-    properties = _properties(front, path, title, description, shown)
+    properties = _properties(front, path, title, description, _photo(front, shown, title))
     return Head(properties, [_breadcrumbs(front, [*steps, (title, path)])])
 
 
 def of_product(front: Storefront, item: Item, choices: Sequence[Choice], sending: Sending) -> Head:
     text, path = front.text(item), f"/products/{item.slug}"
     photo = next(iter(item.photos), None)
-    picture = Picture(photo.hash, photo.alt(front.locale)) if photo else None
+    pictures = (
+        [
+            Picture(front.share_picture(item), text.name, *SHARE_SIZE),
+            Picture(front.picture(photo.hash), photo.alt(front.locale) or text.name),
+        ]
+        if photo
+        else []
+    )
     steps = [(_("Items"), "/products"), (text.name, path)]
     return Head(
         [
-            *_properties(front, path, text.name, text.story, picture, kind="product"),
+            *_properties(front, path, text.name, text.story, pictures, kind="product"),
             *_offered(front, item, choices),
         ],
         [_product(front, item, choices, sending), _breadcrumbs(front, steps)],
     )
+
+
+def _photo(front: Storefront, shown: Pictured | None, title: str) -> list[Picture]:
+    if shown is None or not shown.photo_hash:
+        return []
+    return [Picture(front.picture(shown.photo_hash), shown.alt or title)]
 
 
 # --- Open Graph -----------------------------------------------------------------------------------
@@ -95,7 +114,7 @@ def _properties(
     path: str,
     title: str,
     description: str,
-    picture: Pictured | None,
+    pictures: Sequence[Picture],
     *,
     kind: str = "website",
 ) -> list[tuple[str, str]]:
@@ -111,13 +130,13 @@ def _properties(
         *(("og:locale:alternate", language_and_country(code)) for code in others),
         ("twitter:card", "summary_large_image"),
     ]
-    if picture and picture.photo_hash:
+    for picture in pictures:
         properties += [
-            ("og:image", front.picture(picture.photo_hash)),
+            ("og:image", picture.address),
             ("og:image:type", "image/jpeg"),
-            ("og:image:width", str(PICTURE_SIDE)),
-            ("og:image:height", str(PICTURE_SIDE)),
-            ("og:image:alt", picture.alt or title),
+            ("og:image:width", str(picture.width)),
+            ("og:image:height", str(picture.height)),
+            ("og:image:alt", picture.alt),
         ]
     return [(name, content) for name, content in properties if content]
 

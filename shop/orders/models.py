@@ -69,6 +69,8 @@ class Order(Base):
     cart_id: Mapped[str]
     # from which network; kept only while it is unpaid
     placed_from: Mapped[str] = mapped_column(default="", server_default=text("''"))
+    # the label, blog or post that led here; "" if it is not known
+    source: Mapped[str] = mapped_column(default="", server_default=text("''"))
     placed_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]
 

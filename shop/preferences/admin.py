@@ -24,6 +24,7 @@ from shop.orders.queries import any_order
 from shop.owner.actions import write_audit
 from shop.preferences.actions import set_preferences, write_page, write_starting_texts
 from shop.preferences.forms import (
+    BlogSettings,
     OrderSettings,
     SectionForm,
     SellerSettings,
@@ -115,6 +116,7 @@ def _section_form(request: Request, db: Session, form: FormData | None) -> Secti
         "seller": lambda: SellerSettings(form, now),
         "tax": lambda: TaxSettings(form, now, rate_bp=vat_rate_bp(db, now.country, today)),
         "orders": lambda: OrderSettings(form, now),
+        "blog": lambda: BlogSettings(form, now),
     }
     if (section := request.path_params["section"]) not in forms:
         raise HTTPException(404)

@@ -47,14 +47,16 @@ def email_address(_form: Form, field: Field) -> None:
 
 def web_address(_form: Form, field: Field) -> None:
     """Refuse what is no address of a web page; an empty field may stay empty."""
-    if not field.data:
-        return
-    try:
-        parts = urlsplit(field.data)
-    except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or "." not in (parts.hostname or ""):
+    if field.data and not is_web_address(field.data):
         raise ValidationError(_("Enter the whole address, such as https://blog.example.se."))
+
+
+def is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and "." in (parts.hostname or "")
 
 
 @cache
@@ -218,6 +220,31 @@ class OrderSettings(SectionForm):
 
     def __init__(self, formdata: Any, now: Preferences) -> None:
         super().__init__(formdata, obj=now)
+
+
+class BlogSettings(SectionForm):
+    more_blogs = TextAreaField(
+        lazy("Other blogs of yours (optional)"), [AtMost(1000)], filters=[clean_lines]
+    )
+    sources_counted = BooleanField(lazy("Count what each post leads to"))
+
+    def __init__(self, formdata: Any, now: Preferences) -> None:
+        told = {"more_blogs": "\n".join(now.more_blogs), "sources_counted": now.sources_counted}
+        super().__init__(formdata, data=told)
+
+    def validate_more_blogs(self, _field: Field) -> None:
+        if not all(map(is_web_address, self._addresses())):
+            raise ValidationError(_("Enter the whole address, such as https://blog.example.se."))
+
+    def _addresses(self) -> list[str]:
+        lines = (line.strip() for line in (self.more_blogs.data or "").splitlines())
+        return list(dict.fromkeys(filter(None, lines)))
+
+    def values(self) -> dict[str, Any]:
+        return {
+            "more_blogs": self._addresses(),
+            "sources_counted": self.sources_counted.data,
+        }
 
 
 class TextForm(ShopForm):

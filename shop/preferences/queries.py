@@ -15,8 +15,9 @@ def preferences(db: Session) -> Preferences:
         for name, value in db.execute(select(Preference.name, Preference.value))
         if name in NAMES
     }
-    if "languages" in stored:
-        stored["languages"] = tuple(stored["languages"])
+    for name in ("languages", "more_blogs"):
+        if name in stored:
+            stored[name] = tuple(stored[name])
     return Preferences(**stored)
 
 

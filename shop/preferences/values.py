@@ -1,6 +1,8 @@
 """What the owner decides, with what a new shop starts from."""
 
 from dataclasses import dataclass, fields
+from functools import cached_property
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Preferences:
     email: str = ""
     phone: str = ""
     blog_url: str = ""
+    more_blogs: tuple[str, ...] = ()  # that may tell of their posts as well
     portrait_hash: str = ""  # a picture in the media folder
     workshop_hash: str = ""
 
@@ -33,6 +36,7 @@ class Preferences:
     mail_per_order: bool = True
     holds_per_email: int = 3  # unpaid orders at a time, so that nobody can hold the whole shelf
     holds_per_network: int = 20  # an IPv4 address, or an IPv6 /64
+    sources_counted: bool = True  # by labels and by the blog: what each post has led to
     sender: str = ""  # the From address; empty means the shop's own e-mail
 
     @property
@@ -48,6 +52,15 @@ class Preferences:
         texts = self.pickup or {}
         others = (texts.get(code, "") for code in (locale, *self.languages))
         return next(filter(None, others), "")
+
+    @property
+    def blogs(self) -> tuple[str, ...]:
+        """The owner's blogs: whose posts are read, and whose readers are counted."""
+        return tuple(filter(None, (self.blog_url, *self.more_blogs)))
+
+    @cached_property
+    def blog_hosts(self) -> frozenset[str]:
+        return frozenset(urlsplit(url).netloc.lower().removeprefix("www.") for url in self.blogs)
 
     @property
     def identity_complete(self) -> bool:

@@ -15,10 +15,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shop import app
+from shop.blog.counts import Place, add_counts
+from shop.blog.mentions import write_post
+from shop.blog.reading import Post
 from shop.catalogue.models import Kind, Product, ProductText, Variant
 from shop.commissions.models import Commission
 from shop.config import Config
-from shop.kit.clock import system_clock
+from shop.kit.clock import local_day, system_clock
 from shop.kit.db import Sessions, write_sessions
 from shop.kit.ids import Signer
 from shop.kit.routing import PUBLIC, Get, ShopRoute
@@ -35,6 +38,7 @@ from tests.support import ANNA, Buyer, free_socket, product_by_slug, serving
 
 STRIPE_KEY = "sk_test_of_the_audit"
 SECRET = "a secret key of the audit, long enough"
+BLOG = "https://blogg.example.se/"
 CHEAP = "harvagnen"  # what the orders are for; there are many of it
 
 
@@ -143,7 +147,14 @@ def _put_on_shelf(stage: Stage) -> None:
         db.flush()  # its id is needed for its stock
         db.add(StockLevel(variant_id=small.id, on_hand=0, reserved=0))
         _many(db)
-        set_preferences(db, holds_per_network=100)
+        last = Product.slug == f"{CHEAP}-19"
+        db.execute(update(Product).where(last).values(status="draft", published_at=None))
+        set_preferences(db, holds_per_network=100, blog_url=BLOG)
+        told = {"raven-ragnar": "sagostund", "haren-hilma": "", "ugglan-ulla": ""}
+        write_post(db, Post(f"{BLOG}sagostund/", "Sagostund i november", told), now=system_clock())
+        today = local_day(system_clock())
+        seen = {Place(today, source, "raven-ragnar"): 41 for source in ("sagostund", "~1", "mejl")}
+        add_counts(db, seen, {Place(today, "", "raven-ragnar"): 3})
     stage.names.update(
         available="raven-ragnar",
         batch="haren-hilma",
@@ -154,6 +165,7 @@ def _put_on_shelf(stage: Stage) -> None:
         sold_out="tomten-torsten",
         held="algen-algot",
         withdrawn="domherren-didrik",
+        draft=f"{CHEAP}-19",
         collection="skogen",
     )
 

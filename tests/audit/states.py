@@ -20,6 +20,11 @@ class State:
     owners: bool = False
     status: int = 200  # where it begins
 
+    @property
+    def is_card(self) -> bool:
+        """Whether it is a page without menus, for the frame of a blog."""
+        return self.path.partition("?")[0].endswith("/card")
+
     def address(self, stage: Stage, prefix: str) -> str:
         """Return where it begins; the owner's side has no language in its addresses."""
         path = self.path.format(**stage.names)
@@ -141,6 +146,16 @@ PUBLIC = [
     State("product, sold out", "/products/{sold_out}"),
     State("product, held", "/products/{held}"),
     State("product, withdrawn", "/products/{withdrawn}"),
+    State("shelf", "/shelf"),
+    State("card", "/products/{available}/card"),
+    State("card, with a label", "/products/{batch}/card?from=sagostund"),
+    State("card, made to order", "/products/{made}/card"),
+    State("card, sold", "/products/{sold}/card"),
+    State("card, sold out", "/products/{sold_out}/card"),
+    State("card, held", "/products/{held}/card"),
+    State("card, withdrawn", "/products/{withdrawn}/card"),
+    State("card, a draft", "/products/{draft}/card"),
+    State("card of the shelf", "/shelf/card"),
     State("waiting, wrong", "/products/{sold_out}", fill("form[action$=waiting]", email="anna@")),
     State("waiting, noted", "/products/{sold_out}/waiting"),
     State("wish", "/products/{sold}/commission"),
@@ -210,6 +225,7 @@ OWNERS = [
             *("/commissions", "/discounts", "/discounts/new", "/shipping", "/shipping/zones/new"),
             *("/shipping/zones/1", "/shipping/zones/1/prices", "/settings", "/settings/pictures"),
             *("/settings/shop", "/settings/seller", "/settings/orders", "/settings/tax"),
+            *("/settings/blog", "/blog", "/blog/posts"),
             *("/texts", "/texts/home/sv", "/going-live", "/security", "/security/history"),
             *("/security/password", "/security/totp", "/security/codes"),
         )
@@ -218,6 +234,13 @@ OWNERS = [
         "owner, a product without anything",
         "/admin/products/new",
         press("form#product button.primary"),
+        cookie="owner",
+        owners=True,
+    ),
+    State(
+        "owner, a post elsewhere",
+        "/admin/blog/posts",
+        fill("form:has(#address)", address="https://example.com/a"),
         cookie="owner",
         owners=True,
     ),
@@ -232,7 +255,9 @@ OWNERS = [
 STATES = [*PUBLIC, *OWNERS]
 NO_PAGES = {
     *("/feeds/google.xml", "/feeds/new.atom", "/sitemap.xml", "/sitemaps/{part}.xml"),
+    *("/feeds/mentions.atom", "/oembed"),
     *("/robots.txt", "/favicon.ico", "/healthz", "/readyz", "/metrics"),
     *("/static/{name:path}", "/media/{name:path}"),
+    *("/card-pictures/{photo}-{size}.avif", "/products/{slug}/share/{key}.jpeg"),
     "/checkout/return",  # leads on to the order
 }

@@ -35,6 +35,7 @@ WRITTEN_BY_THE_OWNER = {
     "photo_texts": ("alt",),
     "collection_texts": ("name", "text"),
     "page_texts": ("title", "body"),
+    "blog_posts": ("title",),
     "order_lines": ("name",),
     "orders": ("name", "address", "city"),
     "shipping_zones": ("name",),

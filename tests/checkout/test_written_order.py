@@ -88,7 +88,7 @@ def change(db: Session, table: type[Any], **values: Any) -> None:
 
 @on_both_databases
 def test_each_field_of_the_order(raven: int, db: Session) -> None:
-    place(db, cart((raven, 1)), placed_from="203.0.113.7")
+    place(db, replace(cart((raven, 1)), source="sagostund"), placed_from="203.0.113.7")
     db.flush()
     db.expire_all()
     order = the_order(db)
@@ -102,6 +102,7 @@ def test_each_field_of_the_order(raven: int, db: Session) -> None:
         "locale": "sv",
         "cart_id": "a-cart",
         "placed_from": "203.0.113.7",
+        "source": "sagostund",
         "placed_at": NOON,
         "paid_at": None,
         "email": "anna@example.se",

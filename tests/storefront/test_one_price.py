@@ -1,5 +1,5 @@
-"""Every doll has one price: on its page, in the lists, for search engines, in feeds and in shared
-links; in both languages, and after it has changed.
+"""Every doll has one price: on its page, in the lists, for search engines, in feeds, in shared
+links and in the cards of posts; in both languages, and after it has changed.
 """
 
 import re
@@ -86,6 +86,12 @@ def on_their_pages(get: Callable[[str], str], slugs: set[str]) -> dict[str, Pric
     return told
 
 
+def on_their_cards(get: Callable[[str], str], slugs: set[str]) -> Prices:
+    return {
+        slug: as_number(SHOWN.findall(get(f"/products/{slug}/card"))[0]) for slug in sorted(slugs)
+    }
+
+
 @pytest.mark.parametrize("prefix", ["", "/en"])
 def test_every_doll_has_one_price_wherever_it_is_told(
     shop: Config, sessions: Sessions, clock: Callable[[], datetime], prefix: str
@@ -112,6 +118,7 @@ def test_every_doll_has_one_price_wherever_it_is_told(
             assert len(true) >= 12
             told = on_their_pages(get, set(true)) | {
                 "lists": on_the_lists(get),
+                "cards in posts": on_their_cards(get, set(true)),
                 "merchant feed": in_the_merchant_feed(get),
                 "feed of news": in_the_feed_of_news(get),
             }
