@@ -178,7 +178,7 @@ def _sqlite(url: str, *, begin: str, pragmas: dict[str, int]) -> Engine:
 
     @event.listens_for(engine, "begin")
     def start(connection: Any) -> None:
-        connection.connection.driver_connection.execute(begin)  # the shortest way there is
+        connection.exec_driver_sql(begin)
 
     return engine
 
