@@ -4,7 +4,7 @@ from shop.blog import models as blog
 from shop.catalogue import models as catalogue
 from shop.commissions import models as commissions
 from shop.discounts import models as discounts
-from shop.kit import public_version
+from shop.kit import public_version, rate_limit
 from shop.kit.db import Base
 from shop.mail import models as mail
 from shop.orders import models as orders
@@ -28,6 +28,7 @@ __all__ = [
     "payments",
     "preferences",
     "public_version",
+    "rate_limit",
     "shipping",
     "stock",
     "tax",

@@ -10,11 +10,10 @@ from shop.catalogue.showcase import ShownProduct, shown_product
 from shop.commissions.actions import ask_for_one
 from shop.commissions.forms import WishForm
 from shop.kit.network import network_of
+from shop.kit.rate_limit import RateLimited, count_submission
 from shop.kit.routing import PUBLIC, Get, Post
 from shop.kit.templating import page
 from shop.stock.offers import offer_of
-from shop.withdrawals.actions import take_try
-from shop.withdrawals.errors import TooManyStatements
 
 
 def show(request: Request) -> Response:
@@ -33,10 +32,10 @@ def ask(request: Request, form: FormData) -> Response:
     till, network = request.state.till, network_of(request.client.host if request.client else "")
     try:
         with till.sessions.begin() as db:
-            take_try(db, f"commission {network}", now=till.now())
-    except TooManyStatements as many:
+            count_submission(db, f"commission {network}", now=till.now())
+    except RateLimited as many:
         response = _form_page(request, product, typed, until=many, status=429)
-        response.headers["Retry-After"] = str(int((many.until - till.now()).total_seconds()) + 1)
+        response.headers["Retry-After"] = many.retry_after(till.now())
         return response
     with till.sessions.begin() as db:
         ask_for_one(db, product.id, typed.wished(request.state.locale), now=till.now())
@@ -54,7 +53,7 @@ def _form_page(
     product: ShownProduct,
     form: WishForm,
     *,
-    until: TooManyStatements | None = None,
+    until: RateLimited | None = None,
     status: int = 200,
 ) -> Response:
     return page(

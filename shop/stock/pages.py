@@ -12,14 +12,13 @@ from shop.kit.forms import whole_number
 from shop.kit.i18n import format_moment
 from shop.kit.i18n import gettext as _
 from shop.kit.network import network_of
+from shop.kit.rate_limit import RateLimited, count_submission
 from shop.kit.routing import PUBLIC, Get, Post
 from shop.kit.templating import page
 from shop.stock.alerts import wait_for
 from shop.stock.errors import WaitsAlready, WaitsForTooMuch
 from shop.stock.forms import WaitForm
 from shop.stock.offers import Offer, offer_of
-from shop.withdrawals.actions import take_try
-from shop.withdrawals.errors import TooManyStatements
 
 LARGEST_ID = 2**31 - 1
 
@@ -36,7 +35,7 @@ def ask(request: Request, form: FormData) -> Response:
     till, network = request.state.till, network_of(request.client.host if request.client else "")
     try:
         with till.sessions.begin() as db:
-            take_try(db, f"waiting {network}", now=till.now())
+            count_submission(db, f"waiting {network}", now=till.now())
         with suppress(WaitsAlready), till.sessions.begin() as db:
             wait_for(
                 db,
@@ -48,11 +47,11 @@ def ask(request: Request, form: FormData) -> Response:
     except WaitsForTooMuch:
         typed.email.errors = [_("This address is waiting for a lot already. Write to us instead.")]
         return _again(request, product, offer, typed)
-    except TooManyStatements as many:
+    except RateLimited as many:
         sentence = _("Many have asked from where you are. Try again after %(moment)s.")
         typed.email.errors = [sentence % {"moment": format_moment(many.until)}]
         response = _again(request, product, offer, typed, status=429)
-        response.headers["Retry-After"] = str(int((many.until - till.now()).total_seconds()) + 1)
+        response.headers["Retry-After"] = many.retry_after(till.now())
         return response
     return _to(request, f"/products/{product.slug}/waiting")
 

@@ -2,38 +2,23 @@ import hashlib
 import json
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from shop.kit.db import changed
+from shop.kit.rate_limit import RateLimited
 from shop.mail.actions import queue
 from shop.orders.actions import flag_for_review, write_entry
 from shop.orders.models import Order, Status
 from shop.preferences.queries import preferences
-from shop.withdrawals.errors import AlreadyReceived, TooManyStatements
+from shop.withdrawals.errors import AlreadyReceived
 from shop.withdrawals.forms import Statement
-from shop.withdrawals.models import Withdrawal, WithdrawalTry
+from shop.withdrawals.models import Withdrawal
 from shop.withdrawals.queries import order_meant, sent_lately
 
-PER_PLACE, PLACE_WINDOW = 10, timedelta(hours=1)
 PER_ADDRESS, ADDRESS_WINDOW = 5, timedelta(days=1)
 HELD = "withdrawal"  # why an order that is not sent yet stays where it is
-
-
-def take_try(db: Session, source: str, *, now: datetime) -> None:
-    """Count one more statement from *source*; TooManyStatements if there were too many already.
-
-    Other forms that anybody may send are counted here too, under sources of their own.
-    """
-    recent = select(func.count(), func.min(WithdrawalTry.at)).where(
-        WithdrawalTry.source == source, WithdrawalTry.at > now - PLACE_WINDOW
-    )
-    count, first = db.execute(recent).one()
-    if count >= PER_PLACE:
-        raise TooManyStatements(first + PLACE_WINDOW)
-    db.execute(delete(WithdrawalTry).where(WithdrawalTry.at < now - ADDRESS_WINDOW))
-    db.add(WithdrawalTry(source=source, at=now))
 
 
 def declare_withdrawal(
@@ -44,12 +29,12 @@ def declare_withdrawal(
     *proved* is the order that a link of ours has named; without it the order is looked for by its
     number and e-mail address. If none fits, the statement counts all the same: a slip of the pen
     takes no right away. Raises AlreadyReceived for the same thing once more, and, where no link
-    vouches for the address, TooManyStatements: nobody's letter box is ours to fill.
+    vouches for the address, RateLimited: nobody's letter box is ours to fill.
     """
     if proved is None:
         sent = sent_lately(db, statement.email, now - ADDRESS_WINDOW)
         if len(sent) >= PER_ADDRESS:
-            raise TooManyStatements(sent[0] + ADDRESS_WINDOW)
+            raise RateLimited(sent[0] + ADDRESS_WINDOW)
     order = proved or order_meant(db, statement.order_given, statement.email)
     withdrawal = Withdrawal(
         order_id=order.id if order is not None else None,

@@ -1,6 +1,5 @@
 from datetime import datetime
 
-from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shop.kit.db import Base, reference
@@ -26,14 +25,3 @@ class Withdrawal(Base):
     at: Mapped[datetime]
     fingerprint: Mapped[str] = mapped_column(unique=True)  # the same thing said twice counts once
     handled_at: Mapped[datetime | None] = mapped_column(index=True)
-
-
-class WithdrawalTry(Base):
-    """A statement that was sent in, by where it came from: forgotten after a day."""
-
-    __tablename__ = "withdrawal_tries"
-    __table_args__ = (Index("ix_withdrawal_tries_source_at", "source", "at"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    source: Mapped[str]
-    at: Mapped[datetime] = mapped_column(index=True)

@@ -11,12 +11,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from shop.kit.network import network_of
+from shop.kit.rate_limit import RateLimited, count_submission
 from shop.kit.routing import PUBLIC, Get, Post
 from shop.kit.templating import page
 from shop.orders.models import Order
 from shop.orders.queries import order_id_of, order_in_full
-from shop.withdrawals.actions import declare_withdrawal, take_try
-from shop.withdrawals.errors import AlreadyReceived, TooManyStatements
+from shop.withdrawals.actions import declare_withdrawal
+from shop.withdrawals.errors import AlreadyReceived
 from shop.withdrawals.forms import WithdrawalForm
 from shop.withdrawals.queries import withdrawal_by_id, withdrawal_id_of, withdrawal_token
 
@@ -42,16 +43,16 @@ def _declare(request: Request, form: WithdrawalForm) -> Response:
     source = network_of(request.client.host if request.client else "")
     try:
         with till.sessions.begin() as db:
-            take_try(db, source, now=till.now())
+            count_submission(db, f"withdrawal {source}", now=till.now())
         with till.sessions.begin() as db:
             withdrawal = declare_withdrawal(
                 db, form.statement(state.locale), proved=form.proved, now=till.now()
             )
     except AlreadyReceived:
         return _secret(page(request, "withdrawals/already.html"))
-    except TooManyStatements as many:
+    except RateLimited as many:
         response = _confirm_page(request, form, until=many, status=429)
-        response.headers["Retry-After"] = str(int((many.until - till.now()).total_seconds()) + 1)
+        response.headers["Retry-After"] = many.retry_after(till.now())
         return response
     receipt = f"/withdrawal/{withdrawal_token(state.signer, withdrawal.id)}"
     return RedirectResponse(state.preferences.urls.link(receipt, state.locale), status_code=303)
@@ -93,7 +94,7 @@ def _confirm_page(
     request: Request,
     form: WithdrawalForm,
     *,
-    until: TooManyStatements | None = None,
+    until: RateLimited | None = None,
     status: int = 200,
 ) -> Response:
     statement = form.statement(request.state.locale)
