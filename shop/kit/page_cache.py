@@ -158,8 +158,9 @@ class PageCache:
         given = parse_qsl(query.decode("latin-1"))
         if any(name in PASS_BY for name, _ in given):
             return None
-        chosen = sorted(pair for pair in given if pair[0] in parameters)
-        return path, urlencode(chosen).encode()
+        # of one that is given twice pages read the last
+        chosen = {name: value for name, value in given if name in parameters}
+        return path, urlencode(sorted(chosen.items())).encode()
 
     def _parameters(self, path: str) -> tuple[str, ...] | None:
         first, _, rest = path[1:].partition("/")

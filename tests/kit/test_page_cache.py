@@ -126,6 +126,14 @@ def test_head_tells_what_get_would(shelf: Shelf, http: httpx2.Client) -> None:
         assert head.headers[name] == page.headers[name]
 
 
+def test_of_a_parameter_that_is_given_twice_the_last_counts(
+    shelf: Shelf, http: httpx2.Client
+) -> None:
+    twice = http.get("/products?sort=price_low&sort=name").text
+    assert twice == http.get("/products?sort=name").text
+    assert twice != http.get("/products?sort=price_low").text
+
+
 def test_parameters_that_the_page_does_not_read_are_dropped(
     shelf: Shelf, sessions: Sessions, http: httpx2.Client
 ) -> None:
