@@ -26,7 +26,7 @@ from shop.catalogue import pages as catalogue_pages
 from shop.checkout import pages as checkout_pages
 from shop.commissions import admin as commissions_admin
 from shop.commissions import pages as commissions_pages
-from shop.config import Config, read_config
+from shop.config import Config, ConfigError, read_config
 from shop.discounts import admin as discounts_admin
 from shop.kit.clock import Clock, local_day, system_clock
 from shop.kit.compression import best_encoding
@@ -39,8 +39,10 @@ from shop.kit.ids import Signer
 from shop.kit.logs import configure_logs
 from shop.kit.media import MediaFolder
 from shop.kit.page_cache import PageCache
+from shop.kit.processes import CannotStart
 from shop.kit.request_log import RequestLog
 from shop.kit.routing import Direct, Pools, ShopRoute
+from shop.kit.schema import wait_until_current
 from shop.kit.static import FOLDER as STATIC_FOLDER
 from shop.kit.static import StaticFile, StaticFiles
 from shop.kit.templating import make_environment, page
@@ -186,7 +188,12 @@ def from_environment() -> ASGIApp:
     import os
 
     configure_logs()
-    app = create_app(read_config(os.environ))
+    try:
+        config = read_config(os.environ)
+        wait_until_current(config.database_url)
+    except (ConfigError, CannotStart) as error:
+        raise SystemExit(str(error)) from error
+    app = create_app(config)
     collect_between_requests()
     return app
 

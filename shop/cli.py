@@ -5,16 +5,17 @@ import signal
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from shop.config import Config, ConfigError, kept_secret, read_config
 from shop.kit.clock import system_clock
-from shop.kit.db import UnsafeSQLite, read_sessions, write_sessions
 from shop.kit.logs import configure_logs
-from shop.kit.migrations import migrate as migrate_database
 from shop.kit.processes import CannotStart, Processes, need_free_port
+
+if TYPE_CHECKING:
+    from shop.kit.db import Sessions
 
 app = typer.Typer(
     help="A small, exact shop for one maker.",
@@ -28,13 +29,34 @@ def main() -> None:
     os.umask(0o077)  # addresses, mails and keys: nobody else on this machine reads what we write
     try:
         app()
-    except (ConfigError, UnsafeSQLite, CannotStart) as error:
+    except (ConfigError, CannotStart) as error:
         _give_up(str(error))
 
 
 def _give_up(sentence: str) -> NoReturn:
     typer.echo(sentence, err=True)
     raise SystemExit(2)
+
+
+# The database's library takes as long to load as the command has until the shop should answer.
+
+
+def migrate_database(url: str) -> None:
+    from shop.kit.migrations import migrate
+
+    migrate(url)
+
+
+def read_sessions(url: str) -> "Sessions":
+    from shop.kit import db
+
+    return db.read_sessions(url)
+
+
+def write_sessions(url: str) -> "Sessions":
+    from shop.kit import db
+
+    return db.write_sessions(url)
 
 
 def _config(environ: Mapping[str, str] | None = None) -> Config:
@@ -120,10 +142,15 @@ def serve(
 ) -> None:
     """Serve the shop, with its worker beside it unless SHOP_WORKER=off."""
     config = _config()
-    migrate_database(config.database_url)
     group = Processes()
     environ = _trusted(config)
+    # it waits for its tables, and has enough to do until we have looked after them
     group.start(_web_command(host, port, processes), environ)
+    try:
+        migrate_database(config.database_url)
+    except BaseException:
+        group.end()
+        raise
     if config.worker:
         group.start(["shop.cli", "worker"], environ)
     raise SystemExit(group.wait())

@@ -1,6 +1,8 @@
 """The migrations and the models say the same, on both databases, there and back."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +10,16 @@ import psycopg
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 
-from shop.kit import migrations
 from shop.kit.db import Sessions, is_sqlite, write_engine
 from shop.kit.migrations import BrokenReferences, downgrade, migrate, migration_config
+from shop.kit.processes import CannotStart
+from shop.kit.schema import FOLDER, is_current, newest_revision, wait_until_current
 from shop.models import Base
 from tests.support import Shelf, on_both_databases
 
@@ -129,11 +134,29 @@ def test_a_migration_that_leaves_rows_pointing_at_nothing_is_undone(tmp_path: Pa
 @on_both_databases
 def test_a_shop_without_its_tables_says_so(db_url: str, sessions: Sessions) -> None:
     with sessions.begin() as db:
-        assert migrations.is_current(db.connection())
+        assert is_current(db.connection())
         db.execute(text("UPDATE alembic_version SET version_num = '0000'"))
-        assert not migrations.is_current(db.connection())
+        assert not is_current(db.connection())
         db.execute(text("DELETE FROM alembic_version"))
-        assert not migrations.is_current(db.connection())
+        assert not is_current(db.connection())
+
+
+def test_the_newest_revision_is_where_alembic_arrives() -> None:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(FOLDER))
+    assert ScriptDirectory.from_config(config).get_heads() == [newest_revision()]
+
+
+def test_who_serves_waits_until_there_are_tables(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'shop.db'}"
+    with pytest.raises(CannotStart, match="shop migrate"):
+        wait_until_current(url, patience=0.1)
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(wait_until_current, url)
+        time.sleep(0.1)
+        assert not waiting.done()
+        migrate(url)
+        waiting.result(timeout=10)
 
 
 # --- what the database itself refuses -------------------------------------------------------------

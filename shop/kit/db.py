@@ -38,11 +38,13 @@ from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
+from shop.kit.processes import CannotStart
+
 SAFE_SQLITE = (3, 51, 3)  # older ones can corrupt a database in WAL mode
 POOL_SIZE = 27  # db 4, its SQLite writer 1, stripe 20, files 1, and one of margin
 
 
-class UnsafeSQLite(RuntimeError):
+class UnsafeSQLite(CannotStart):
     def __init__(self, version: str) -> None:
         super().__init__(
             f"This Python brings SQLite {version}, which can corrupt a busy database; 3.51.3 or "

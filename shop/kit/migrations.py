@@ -2,17 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from shop.kit.db import is_sqlite, write_engine
+from shop.kit.schema import FOLDER
 
-FOLDER = Path(__file__).parents[2] / "alembic"
 MIGRATION_LOCK = 7_265_001  # any number, the same in every process of the shop
 
 
@@ -48,11 +45,3 @@ def migration_config(url: str) -> Iterator[AlembicConfig]:
                 raise BrokenReferences("rows would point at nothing")
     finally:
         engine.dispose()
-
-
-def is_current(connection: Connection) -> bool:
-    """Say whether the database has the schema that this code was written for."""
-    config = AlembicConfig()
-    config.set_main_option("script_location", str(FOLDER))
-    heads = ScriptDirectory.from_config(config).get_heads()
-    return set(MigrationContext.configure(connection).get_current_heads()) == set(heads)

@@ -5,8 +5,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from shop.kit.migrations import is_current
 from shop.kit.routing import PUBLIC, Direct, Get
+from shop.kit.schema import is_current
 from shop.reports.queries import samples
 
 LOOPBACK = ("127.0.0.1", "::1")

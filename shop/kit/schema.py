@@ -1,0 +1,46 @@
+"""Whether the database has the schema that this code was written for; without Alembic, which takes
+as long to load as everything else.
+"""
+
+import time
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, Text, column, select, table
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from shop.kit.db import read_engine
+from shop.kit.processes import CannotStart
+
+FOLDER = Path(__file__).parents[2] / "alembic"
+PATIENCE = 60.0  # seconds for somebody else to migrate
+REVISION = select(column("version_num", Text)).select_from(table("alembic_version"))
+
+
+def newest_revision() -> str:
+    """Return the last of the revisions, which are numbered."""
+    return max(file.name for file in (FOLDER / "versions").glob("[0-9]*.py")).partition("_")[0]
+
+
+def is_current(connection: Connection) -> bool:
+    return connection.scalars(REVISION).all() == [newest_revision()]
+
+
+def wait_until_current(url: str, patience: float = PATIENCE) -> None:
+    """Wait until the database at *url* has been migrated; CannotStart if nobody does it."""
+    engine, deadline = read_engine(url), time.monotonic() + patience
+    try:
+        while not _is_there(engine):
+            if time.monotonic() > deadline:
+                raise CannotStart("The database has another schema. Run: shop migrate")
+            time.sleep(0.02)
+    finally:
+        engine.dispose()
+
+
+def _is_there(engine: Engine) -> bool:
+    """Say whether it is current; a database that is being made has no table yet, or is locked."""
+    try:
+        with engine.connect() as connection:
+            return is_current(connection)
+    except (OperationalError, ProgrammingError):
+        return False
