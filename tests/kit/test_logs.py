@@ -2,6 +2,7 @@
 
 import logging
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import pytest
@@ -56,7 +57,8 @@ def test_what_waits_to_be_written_is_written_when_the_server_ends(
         assert caplog.messages == []
         await app({"type": "lifespan"}, receive, send)
 
-    anyio.run(serve)
+    with ThreadPoolExecutor() as pool:  # in this thread a browser may have a loop of its own
+        pool.submit(anyio.run, serve).result()
     ids = [dict(message["headers"])[b"x-request-id"].decode() for message in sent[::2]]
     (said,) = caplog.messages
     assert [line.split(" ")[:4] for line in said.split("\n")] == [
