@@ -13,7 +13,7 @@ from tests.races import without
 def from_environment() -> ASGIApp:
     """Return the shop without its guards, for a server that starts it by name."""
     patch = pytest.MonkeyPatch()  # never undone: the process ends with the race
-    without.second_look(patch)
+    without.second_look(patch, seconds=0.1)  # so that others look meanwhile, however fast it is
     without.turn(patch)
     without.stock_guard(patch)
     return app.from_environment()

@@ -5,6 +5,7 @@ Each function takes out one thing and leaves everything else as it is.
 
 import secrets
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -106,14 +107,15 @@ def drop_the_checks(sessions: Sessions) -> None:
         db.execute(text("DROP TABLE guarded"))
 
 
-def second_look(patch: Patch) -> None:
-    """Look at the shelf before the order's transaction, and not again inside it."""
+def second_look(patch: Patch, *, seconds: float = 0) -> None:
+    """Look at the shelf *seconds* before the order's transaction, and not again inside it."""
     looked, place = threading.local(), pages._place
 
     def look_and_place(request: Request, cart: Cart, *rest: Any) -> Any:
         with request.state.reads.begin() as db:
             held = held_by_cart(db, cart.id)
             looked.cart = shown_cart(db, cart, held, request.state.locale)
+        time.sleep(seconds)
         return place(request, cart, *rest)
 
     patch.setattr(pages, "_place", look_and_place)

@@ -48,6 +48,7 @@ from shop.payments.models import Refund, What
 from shop.payments.queries import refund_in_full
 from shop.payments.refunds import Wish, everything_left, request_refund
 from shop.payments.till import Till
+from shop.preferences.actions import set_preferences
 from shop.preferences.live import LivePreferences
 from shop.reports.verify import verify
 from shop.sandbox.stand_in.server import StandInServer
@@ -91,6 +92,8 @@ class Counter:
         self._stripe = stripe.StripeClient(
             config.stripe_secret_key, base_addresses={"api": config.stripe_api_base}
         )
+        with self._till.sessions.begin() as db:
+            set_preferences(db, sources_counted=False)  # there is nobody here who would count
         live = LivePreferences(self._reads, config.base_url)
         live.refresh()
         signer = Signer(config.secret_keys)
