@@ -2,6 +2,7 @@
 as long to load as everything else.
 """
 
+import logging
 import time
 from pathlib import Path
 
@@ -9,10 +10,10 @@ from sqlalchemy import Connection, Engine, Text, column, select, table
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from shop.kit.db import read_engine
-from shop.kit.processes import CannotStart
 
+log = logging.getLogger("shop.schema")
 FOLDER = Path(__file__).parents[2] / "alembic"
-PATIENCE = 60.0  # seconds for somebody else to migrate
+SILENCE = 5.0  # seconds for somebody else to migrate before it is said what is waited for
 REVISION = select(column("version_num", Text)).select_from(table("alembic_version"))
 
 
@@ -25,13 +26,16 @@ def is_current(connection: Connection) -> bool:
     return connection.scalars(REVISION).all() == [newest_revision()]
 
 
-def wait_until_current(url: str, patience: float = PATIENCE) -> None:
-    """Wait until the database at *url* has been migrated; CannotStart if nobody does it."""
-    engine, deadline = read_engine(url), time.monotonic() + patience
+def wait_until_current(url: str, silence: float = SILENCE) -> None:
+    """Wait until the database at *url* has been migrated, however long that takes: a large table
+    is not changed in a minute. After *silence* seconds the log says what is waited for.
+    """
+    engine, said_at = read_engine(url), time.monotonic() + silence
     try:
         while not _is_there(engine):
-            if time.monotonic() > deadline:
-                raise CannotStart("The database has another schema. Run: shop migrate")
+            if time.monotonic() > said_at:
+                log.warning("waiting for the database's schema; if nobody does it: shop migrate")
+                said_at = float("inf")
             time.sleep(0.02)
     finally:
         engine.dispose()
