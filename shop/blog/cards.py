@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from shop.catalogue.listing import newest_cards
 from shop.catalogue.models import Photo, Product, ProductText, Status
 from shop.catalogue.shelf import Card, living_siblings
+from shop.kit.db import inlined
 
 NOBODYS: Mapping[int, int] = {}  # what a visitor's own order holds; a card does not know visitors
 OTHERS = 3
@@ -46,7 +47,7 @@ def _told() -> Select[Any]:
         select(photo.hash)
         .where(photo.product_id == product.id)
         .order_by(photo.position, photo.id)
-        .limit(1)
+        .limit(inlined(1))
         .scalar_subquery()
     )
     return (

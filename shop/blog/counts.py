@@ -13,13 +13,12 @@ from datetime import date
 from typing import NamedTuple
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from shop.blog.models import VisitCount
 from shop.catalogue.models import Product
-from shop.kit.db import Sessions
+from shop.kit.db import Sessions, insert_into
 
 log = logging.getLogger("shop.blog")
 MOST_A_DAY = 1000  # different pairs of a label and a doll that nobody knows of, in each process
@@ -95,8 +94,7 @@ def add_counts(db: Session, visits: Mapping[Place, int], carts: Mapping[Place, i
         row = rows.setdefault((place.day, place.source, ids.get(place.slug, 0)), [0, 0])
         row[0] += visits.get(place, 0)
         row[1] += carts.get(place, 0)
-    dialect = sqlite if db.get_bind().dialect.name == "sqlite" else postgresql
-    insert = dialect.insert(VisitCount)
+    insert = insert_into(db, VisitCount)
     add = insert.on_conflict_do_update(
         index_elements=["day", "source", "product_id"],
         set_={

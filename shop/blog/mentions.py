@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, func, select, text, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from shop.blog.models import BlogPost, Mention, Ping
@@ -23,7 +23,7 @@ from shop.blog.pingback import (
 from shop.blog.reading import CannotRead, Post, Reader, make_reader, read_post
 from shop.catalogue.models import Product, ProductText, Status
 from shop.kit.clock import Clock
-from shop.kit.db import Sessions, UTCDateTime, changed
+from shop.kit.db import Sessions, changed, inlined, insert_into
 from shop.preferences.queries import preferences
 
 log = logging.getLogger("shop.blog")
@@ -33,20 +33,6 @@ BEFORE_ANOTHER_TRY = timedelta(minutes=10)
 MOST_SHOWN = 5  # posts on a product's page
 MOST_TOLD = 50  # in the feed
 SHOWN = (Status.PUBLISHED, Status.ARCHIVED)
-
-# In plain SQL, because it is the same on both databases and has no common form in SQLAlchemy.
-_PING_ONCE = text(
-    "INSERT INTO pings (url, due_at, tries) VALUES (:url, :now, 0) ON CONFLICT (url) DO NOTHING"
-).bindparams(bindparam("now", type_=UTCDateTime()))
-_POST_ONCE = text(
-    "INSERT INTO blog_posts (url, title, found_at) VALUES (:url, :title, :now)"
-    " ON CONFLICT (url) DO UPDATE SET title = excluded.title"
-).bindparams(bindparam("now", type_=UTCDateTime()))
-_MENTION_ONCE = text(
-    "INSERT INTO mentions (post_id, product_id, label, found_at)"
-    " VALUES (:post_id, :product_id, :label, :now)"
-    " ON CONFLICT (post_id, product_id) DO UPDATE SET label = excluded.label"
-).bindparams(bindparam("now", type_=UTCDateTime()))
 
 
 # --- what is told ---------------------------------------------------------------------------------
@@ -78,7 +64,8 @@ def check_call(db: Session, call: Call, reader: Reader) -> None:
 
 def keep_ping(db: Session, url: str, *, now: datetime) -> None:
     """Have the worker read the post; told twice, it is read once."""
-    changed(db, _PING_ONCE, {"url": url, "now": now})
+    ping = insert_into(db, Ping).on_conflict_do_nothing()
+    db.execute(ping, {"url": url, "due_at": now, "tries": 0})
 
 
 # --- what has been read ---------------------------------------------------------------------------
@@ -98,15 +85,21 @@ def write_post(db: Session, post: Post, *, now: datetime) -> int:
         if before is not None:
             forget_post(db, before)
         return 0
-    changed(db, _POST_ONCE, {"url": post.url, "title": post.title, "now": now})
+    insert = insert_into(db, BlogPost)
+    renamed = insert.on_conflict_do_update(
+        index_elements=["url"], set_={"title": insert.excluded.title}
+    )
+    db.execute(renamed, {"url": post.url, "title": post.title, "found_at": now})
     post_id = db.scalars(select(BlogPost.id).where(BlogPost.url == post.url)).one()
+    insert = insert_into(db, Mention)
+    relabelled = insert.on_conflict_do_update(
+        index_elements=["post_id", "product_id"], set_={"label": insert.excluded.label}
+    )
     for slug, product_id in sorted(products.items()):
         facts = {"post_id": post_id, "product_id": product_id, "label": post.links[slug]}
-        changed(db, _MENTION_ONCE, facts | {"now": now})
+        db.execute(relabelled, facts | {"found_at": now})
     gone = (Mention.post_id == post_id) & Mention.product_id.not_in(products.values())
     changed(db, delete(Mention).where(gone))
-    # the statements above are plain SQL: that buyers read these tables is said here
-    changed(db, update(BlogPost).where(BlogPost.id == post_id).values(title=post.title))
     return len(products)
 
 
@@ -180,7 +173,7 @@ _POSTS_ABOUT = (  # made once: each product's page asks it
     .join(Mention, Mention.post_id == BlogPost.id)
     .where(Mention.product_id == bindparam("product_id"))
     .order_by(BlogPost.id.desc())
-    .limit(MOST_SHOWN)
+    .limit(inlined(MOST_SHOWN))
 )
 
 

@@ -6,7 +6,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shop.cart.cookie import MAX_QUANTITY, Cart, CartLine
 from shop.catalogue.models import Photo, Product, ProductText, Variant
-from shop.kit.db import at_most
+from shop.kit.db import inlined
 from shop.shipping.queries import Parcel
 from shop.stock.models import StockLevel
 from shop.stock.queries import Availability, availability_of
@@ -160,7 +160,7 @@ def _in_their_language(column: InstrumentedAttribute[str]) -> ScalarSelect[str]:
         select(column)
         .where(ProductText.product_id == Product.id)
         .order_by((ProductText.locale == bindparam("locale")).desc(), ProductText.locale)
-        .limit(at_most(1))
+        .limit(inlined(1))
         .correlate(Product)
         .scalar_subquery()
     )
@@ -170,7 +170,7 @@ _FIRST_PHOTO = (
     select(Photo.hash)
     .where(Photo.product_id == Product.id)
     .order_by(Photo.position, Photo.id)
-    .limit(at_most(1))
+    .limit(inlined(1))
     .correlate(Product)
     .scalar_subquery()
 )

@@ -43,7 +43,7 @@ from shop.catalogue.shelf import (
     read_cards,
     rows,
 )
-from shop.kit.db import at_most
+from shop.kit.db import inlined
 
 PER_PAGE = 24
 FEW = 500  # so many members are read and put in order; of more, the order is walked to find them
@@ -128,8 +128,8 @@ def _filters(db: Session, chosen: Chosen, collection_id: int | None) -> dict[str
 ONE_TOO_MANY = (
     select(CollectionProduct.product_id)
     .where(CollectionProduct.collection_id == bindparam("collection"))
-    .offset(at_most(FEW))
-    .limit(at_most(1))
+    .offset(inlined(FEW))
+    .limit(inlined(1))
 )
 
 
@@ -268,7 +268,7 @@ def _photo() -> ScalarSelect[str]:
         .join(Product, Product.id == CollectionProduct.product_id)
         .where(CollectionProduct.collection_id == Collection.id, found_published())
         .order_by(CollectionProduct.product_id.desc())
-        .limit(at_most(1))
+        .limit(inlined(1))
         .correlate(Collection)
         .scalar_subquery()
     )
@@ -276,7 +276,7 @@ def _photo() -> ScalarSelect[str]:
         select(Photo.hash)
         .where(Photo.product_id == newest_member)
         .order_by(Photo.in_scale.desc(), Photo.position, Photo.id)
-        .limit(at_most(1))
+        .limit(inlined(1))
         .correlate(Collection)
         .scalar_subquery()
     )

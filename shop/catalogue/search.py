@@ -37,7 +37,7 @@ from shop.catalogue.models import (
 )
 from shop.catalogue.shelf import in_stock, rows
 from shop.catalogue.words import COMMON, distance, edits_forgiven, spellings, stem, words_of
-from shop.kit.db import at_most, given, insert_unless_there
+from shop.kit.db import inlined, inlined_parameter, insert_into
 from shop.kit.i18n import known_locales
 
 MOST_HITS = 200
@@ -139,7 +139,7 @@ def _statement(shapes: tuple[tuple[int, int], ...], languages: int) -> Select[An
         select(parts.c.product_id, func.min(parts.c.loss).label("loss"))
         .group_by(parts.c.product_id)
         .order_by(func.min(parts.c.loss), parts.c.product_id.desc())
-        .limit(given("most"))
+        .limit(inlined_parameter("most"))
         .subquery()
     )
     hits = _with_others(first, shapes) if len(shapes) > 1 else first
@@ -165,7 +165,7 @@ def _with_others(first: Subquery, shapes: Sequence[tuple[int, int]]) -> Subquery
             first.c.loss,
             *(loss.label(f"loss{number}") for number, loss in enumerate(losses, start=1)),
         )
-        .limit(given("most"))
+        .limit(inlined_parameter("most"))
         .subquery()
     )
     others = [looked_up.c[f"loss{number}"] for number in range(1, len(shapes))]
@@ -174,7 +174,7 @@ def _with_others(first: Subquery, shapes: Sequence[tuple[int, int]]) -> Subquery
         select(looked_up.c.product_id, total)
         .where(*(loss.is_not(None) for loss in others))
         .order_by(total, looked_up.c.product_id.desc())
-        .limit(at_most(MOST_HITS))
+        .limit(inlined(MOST_HITS))
         .subquery()
     )
 
@@ -204,7 +204,7 @@ def _parts(number: int, terms: int, beginnings: int, languages: int) -> Iterator
 
 
 def _best(entries: Select[int, int]) -> Select[Any]:
-    return select(entries.limit(given("most")).subquery())
+    return select(entries.limit(inlined_parameter("most")).subquery())
 
 
 def _begins(entry: Any, number: int, beginning: int) -> ColumnElement[bool]:
@@ -242,7 +242,7 @@ def _count(db: Session, word: Word) -> int:
         for beginning in word.beginnings
     ]
     parts = [
-        select(SearchEntry.term).where(part).limit(at_most(MOST_READ)).subquery() for part in one
+        select(SearchEntry.term).where(part).limit(inlined(MOST_READ)).subquery() for part in one
     ]
     counts = [select(func.count()).select_from(part).scalar_subquery() for part in parts]
     return sum(db.execute(select(*counts)).one())
@@ -259,7 +259,7 @@ def _near(db: Session, word: str) -> list[str]:
         .where(SearchSpelling.spelling.in_(spellings(word)), known)
         .distinct()
         .order_by(SearchSpelling.word)
-        .limit(at_most(MOST_READ))
+        .limit(inlined(MOST_READ))
     ).all()
     far = {candidate: distance(word, candidate) for candidate in candidates}
     nearest = min(far.values(), default=edits + 1)
@@ -356,7 +356,7 @@ def _add_spellings(db: Session, words: Iterable[str]) -> None:
             for spelling in sorted(spellings(word))
         ]
         if new:  # two who publish at once may bring the same word
-            db.execute(insert_unless_there(db, SearchSpelling), new)
+            db.execute(insert_into(db, SearchSpelling).on_conflict_do_nothing(), new)
 
 
 def _batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

@@ -38,7 +38,7 @@ from shop.catalogue.models import (
     Status,
     Variant,
 )
-from shop.kit.db import at_most, given
+from shop.kit.db import inlined, inlined_parameter
 
 # The stock room lies above this one: its table is named here, not imported.
 STOCK = table(
@@ -127,14 +127,14 @@ def _siblings() -> Select[Any]:
         .join(Collection)
         .where(CollectionProduct.product_id == bindparam("of"))
         .order_by(Collection.position, Collection.id)
-        .limit(at_most(1))
+        .limit(inlined(1))
         .scalar_subquery()
     )
     latest = (
         select(CollectionProduct.product_id)
         .where(CollectionProduct.collection_id == first)
         .order_by(CollectionProduct.product_id.desc())
-        .limit(at_most(LATEST_SIBLINGS))
+        .limit(inlined(LATEST_SIBLINGS))
         .subquery()
     )
     keys = newest().join(latest, latest.c.product_id == Product.id)
@@ -219,7 +219,7 @@ def cards(places: Places, *, falling: bool = True) -> Select[Any]:
 
     Its values are ``locale``, ``most``, ``skipped`` and those that *places* asks for.
     """
-    keys = places.limit(given("most")).offset(given("skipped"))
+    keys = places.limit(inlined_parameter("most")).offset(inlined_parameter("skipped"))
     return _with_everything(keys.cte("places"), falling=falling)
 
 
@@ -286,7 +286,7 @@ def _first_photo() -> ScalarSelect[int]:
         select(first.id)
         .where(first.product_id == Product.id)
         .order_by(first.position, first.id)
-        .limit(at_most(1))
+        .limit(inlined(1))
         .scalar_subquery()
     )
 
@@ -297,6 +297,6 @@ def _second_photo(first_id: InstrumentedAttribute[int]) -> ScalarSelect[str]:
         select(other.hash)
         .where(other.product_id == Product.id, other.id != first_id)
         .order_by(other.in_scale.desc(), other.position, other.id)
-        .limit(at_most(1))
+        .limit(inlined(1))
         .scalar_subquery()
     )

@@ -22,7 +22,6 @@ from sqlalchemy import (
     ExceptionContext,
     Executable,
     ForeignKey,
-    Insert,
     Integer,
     MetaData,
     Text,
@@ -202,27 +201,27 @@ def changed(db: Session, statement: Executable, values: Mapping[str, object] | N
     return result.rowcount
 
 
-def insert_unless_there(db: Session, model: type[Base]) -> Insert:
-    """Return what inserts rows of *model*, and leaves out those whose keys are taken already, by
-    somebody who was faster.
+def insert_into(db: Session, model: type[Base]) -> sqlite.Insert | postgresql.Insert:
+    """Return an INSERT of *model* that can be told what to do ON CONFLICT: both databases know
+    that, in the same words, but SQLAlchemy has no common form for it.
     """
     if db.get_bind().dialect.name == "sqlite":
-        return sqlite.insert(model).on_conflict_do_nothing()
-    return postgresql.insert(model).on_conflict_do_nothing()
+        return sqlite.insert(model)
+    return postgresql.insert(model)
 
 
-def at_most(number: int) -> ColumnElement[int]:
-    """Return what limits a statement that is asked often.
+def inlined(number: int) -> ColumnElement[int]:
+    """Return *number* for a LIMIT or OFFSET of a statement that is asked often.
 
-    SQLite looks at a limit to choose its way: one that is handed over later has it think anew each
-    time, which takes longer than the reading.
+    SQLite looks at a limit to plan its way: one that is bound has it plan anew at each execution,
+    which takes longer than the reading.
     """
     return literal_column(str(number), Integer)
 
 
-def given(name: str) -> BindParameter[int]:
-    """Return a limit, or how many to skip, that is said with each execution: written into the text
-    of the statement, for the same reason.
+def inlined_parameter(name: str) -> BindParameter[int]:
+    """Return a parameter for a LIMIT or OFFSET that is written into the text at each execution,
+    for the same reason.
     """
     return bindparam(name, type_=Integer, literal_execute=True)
 

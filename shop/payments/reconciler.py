@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shop.kit.db import changed, insert_unless_there
+from shop.kit.db import insert_into
 from shop.payments.actions import note_asked
 from shop.payments.conversations import (
     ask_about_disputes,
@@ -261,8 +261,8 @@ def _read_until(till: Till, name: str, at_first: datetime) -> datetime:
 
 def _note_read(db: Session, name: str, now: datetime) -> None:
     """Note how far was read. Two may do so at once, the worker and ``shop reconcile``."""
-    if not changed(db, update(Cursor).where(Cursor.name == name).values(at=now)):
-        db.execute(insert_unless_there(db, Cursor), {"name": name, "at": now})
+    note = insert_into(db, Cursor).on_conflict_do_update(index_elements=["name"], set_={"at": now})
+    db.execute(note, {"name": name, "at": now})
 
 
 def _keep(till: Till, event: Event, now: datetime) -> bool:

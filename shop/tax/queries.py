@@ -3,7 +3,7 @@ from datetime import date
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from shop.kit.db import at_most
+from shop.kit.db import inlined
 from shop.preferences.values import Preferences
 from shop.tax.models import VatRate
 
@@ -11,7 +11,7 @@ _RATE = (
     select(VatRate.rate_bp)
     .where(VatRate.country == bindparam("country"), VatRate.valid_from <= bindparam("day"))
     .order_by(VatRate.valid_from.desc())
-    .limit(at_most(1))
+    .limit(inlined(1))
 )
 
 
