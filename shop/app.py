@@ -11,7 +11,7 @@ import anyio.to_thread
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from shop.blog import admin as blog_admin
@@ -28,8 +28,8 @@ from shop.commissions import admin as commissions_admin
 from shop.commissions import pages as commissions_pages
 from shop.config import Config, ConfigError, read_config
 from shop.discounts import admin as discounts_admin
+from shop.kit import files
 from shop.kit.clock import Clock, local_day, system_clock
-from shop.kit.compression import best_encoding
 from shop.kit.cookies import get_cookie
 from shop.kit.db import Sessions, is_sqlite, read_sessions, write_sessions
 from shop.kit.edge import Edge, exception_handlers
@@ -41,10 +41,10 @@ from shop.kit.media import MediaFolder
 from shop.kit.page_cache import PageCache
 from shop.kit.processes import CannotStart
 from shop.kit.request_log import RequestLog
-from shop.kit.routing import Direct, Pools, ShopRoute
+from shop.kit.routing import Pools, ShopRoute
 from shop.kit.schema import wait_until_current
 from shop.kit.static import FOLDER as STATIC_FOLDER
-from shop.kit.static import StaticFile, StaticFiles
+from shop.kit.static import StaticFiles
 from shop.kit.templating import make_environment, page
 from shop.listings import pages as listings_pages
 from shop.listings import structured_data as heads
@@ -72,7 +72,6 @@ from shop.withdrawals import pages as withdrawals_pages
 log = logging.getLogger("shop")
 ERROR_PAGES = {400, 403, 404, 405, 413, 429, 500, 503}
 SECONDS_BETWEEN_COUNTS = 5  # so many a crash may lose, of visits
-FOR_EVER = "public, max-age=31536000, immutable"
 
 
 def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
@@ -90,22 +89,6 @@ def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
     posts = KnownPosts(reads)
     posts.refresh()
     counts = Counts(lambda source: posts.knows(source) or source in live.current.blog_hosts)
-    static = StaticFiles(STATIC_FOLDER)
-    state: dict[str, Any] = {
-        "config": config,
-        "till": till,
-        "reads": reads,
-        "preferences": live,
-        "static": static,
-        "media": MediaFolder(config.media),
-        "signer": Signer(config.secret_keys),
-        "templates": make_environment(
-            html=True, static_url=static.url, heads=heads, Sending=Sending
-        ),
-        "surroundings": surroundings,
-        "pools": Pools(one_writer=is_sqlite(config.database_url)),
-        "guard": owner_pages.guard,
-    }
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001 - Starlette's shape
@@ -120,14 +103,12 @@ def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
 
     all_routes = routes()
     app = Starlette(
-        routes=all_routes,
-        lifespan=lifespan,
-        exception_handlers=exception_handlers(error_page),
+        routes=all_routes, lifespan=lifespan, exception_handlers=exception_handlers(error_page)
     )
     app.router.redirect_slashes = False  # the edge does it, by our own address
     host = urlsplit(config.base_url).netloc
     arrivals = Arrivals(app, lambda: live.current, posts, counts, host, clock)
-    state["arrivals"] = arrivals
+    state = at_hand(config, till, reads, live) | {"arrivals": arrivals}
     edge = Edge(
         app=arrivals,
         base_url=config.base_url,
@@ -149,6 +130,26 @@ def create_app(config: Config, clock: Clock = system_clock) -> ASGIApp:
     )
     till.sessions.forget = pages.forget
     return RequestLog(pages)
+
+
+def at_hand(config: Config, till: Till, reads: Sessions, live: LivePreferences) -> dict[str, Any]:
+    """Return what every request finds in its ``state``."""
+    static = StaticFiles(STATIC_FOLDER)
+    return {
+        "config": config,
+        "till": till,
+        "reads": reads,
+        "preferences": live,
+        "static": static,
+        "media": MediaFolder(config.media),
+        "signer": Signer(config.secret_keys),
+        "templates": make_environment(
+            html=True, static_url=static.url, heads=heads, Sending=Sending
+        ),
+        "surroundings": surroundings,
+        "pools": Pools(one_writer=is_sqlite(config.database_url)),
+        "guard": owner_pages.guard,
+    }
 
 
 def routes() -> list[ShopRoute]:
@@ -178,8 +179,7 @@ def routes() -> list[ShopRoute]:
         *owner_pages.routes,
         *owner_admin.routes,
         *reports_pages.routes,
-        Direct("/static/{name:path}", static_file),
-        Direct("/media/{name:path}", media_file),
+        *files.routes,
     ]
 
 
@@ -254,36 +254,3 @@ def surroundings(request: Request) -> dict[str, Any]:
 def error_page(request: Request, status: int) -> Response:
     known = status if status in ERROR_PAGES else (404 if status < 500 else 500)  # noqa: PLR2004
     return page(request, f"errors/{known}.html", status=status)
-
-
-async def static_file(request: Request) -> Response:
-    file: StaticFile | None = request.state.static.get(request.path_params["name"])
-    if file is None:
-        return PlainTextResponse("No such file.\n", status_code=404)
-    headers = {
-        "Cache-Control": FOR_EVER,
-        "Cross-Origin-Resource-Policy": "cross-origin",
-        "Vary": "Accept-Encoding",
-    }
-    encoding = best_encoding(request.headers.get("accept-encoding", ""))
-    if encoding in file.smaller:
-        headers["Content-Encoding"] = encoding
-    return Response(
-        file.smaller.get(encoding, file.body), headers=headers, media_type=file.media_type
-    )
-
-
-async def media_file(request: Request) -> Response:
-    path = request.state.media.path(request.path_params["name"])
-    if path is None:
-        return PlainTextResponse("No such picture.\n", status_code=404)
-    headers = {
-        "Cache-Control": FOR_EVER,
-        "Cross-Origin-Resource-Policy": "cross-origin",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
-        "ETag": f'"{path.parent.name}-{path.name}"',  # the name is the content's
-    }
-    if request.headers.get("if-none-match") == headers["ETag"]:
-        return Response(status_code=304, headers=headers)
-    body = await anyio.to_thread.run_sync(path.read_bytes)
-    return Response(body, headers=headers, media_type=f"image/{path.suffix.removeprefix('.')}")

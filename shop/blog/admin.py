@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from shop.blog.cards import NOBODYS
 from shop.blog.feed import MENTIONS
-from shop.blog.labels import label_of_title, labelled, todays_label
+from shop.blog.labels import label_of_title, labelled, ready_label
 from shop.blog.mentions import forget_post, newest_posts, write_post
 from shop.blog.oembed import SHELF
 from shop.blog.pingback import LONGEST_ADDRESS
@@ -49,8 +49,8 @@ def three_ways(request: Request) -> Response:
     languages = live.current.languages
     named = asked.get("language", "")
     language = named if named in languages else languages[0]
-    counted = live.current.sources_counted
-    label = (label_of_title(asked.get("from", "")) or todays_label(today)) if counted else ""
+    ready = ready_label(live.current, today)  # none where visits are not counted
+    label = ready and (label_of_title(asked.get("from", "")) or ready)
     with state.reads.begin() as db:
         newest = newest_cards(db, language, TO_CHOOSE_FROM, NOBODYS)
         card = _chosen(db, asked.get("product"), language, newest)

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from shop.catalogue.slugs import slug_of
 from shop.kit.forms import stripped
 from shop.kit.i18n import pgettext
+from shop.preferences.values import Preferences
 
 # ours first, then those that others write; shop/kit/page_cache.py passes by for the same
 NAMES = ("from", "ref", "source", "utm_source")
@@ -36,8 +37,12 @@ def read_label(text: str) -> str:
     return label if LABEL.fullmatch(label) else ""
 
 
-def todays_label(today: date) -> str:
-    """Return the label that is ready for a post written *today*: blog-2026-11-23."""
+def ready_label(preferences: Preferences, today: date) -> str:
+    """Return the label that is ready for a post written *today*: blog-2026-11-23; "" where visits
+    are not counted.
+    """
+    if not preferences.sources_counted:
+        return ""
     word = pgettext("in an address", "blog")
     return f"{word}-{today.isoformat()}"
 

@@ -1,6 +1,5 @@
-"""What blogs and their readers see: oEmbed, the cards in posts, the shelf, pictures of them."""
+"""What blogs and their readers see: oEmbed, the cards in posts, the shelf, the share picture."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -12,12 +11,12 @@ from shop.blog.feed import MENTIONS, feed_of
 from shop.blog.labels import label_of, labelled
 from shop.blog.mentions import check_call, keep_ping, newest_posts
 from shop.blog.oembed import SHELF, answer, read_address, read_room
-from shop.blog.pictures import draw_small
 from shop.blog.pingback import MOST_BYTES, Fault, heard, read_call, refused
 from shop.blog.reading import make_reader
 from shop.blog.share_picture import draw_share_picture
 from shop.catalogue.showcase import shown_product
 from shop.kit.clock import local_day
+from shop.kit.files import picture
 from shop.kit.i18n import gettext as _
 from shop.kit.i18n import speaking
 from shop.kit.routing import PUBLIC, Get, Hook
@@ -28,7 +27,6 @@ from shop.stock.offers import offer_of
 
 ON_THE_SHELF = 12
 ON_THE_CARD = 3
-FOR_EVER = "public, max-age=31536000, immutable"
 
 
 # --- oEmbed ---------------------------------------------------------------------------------------
@@ -166,14 +164,7 @@ def mentions(request: Request) -> Response:
     return Response(feed_of(front, posts), media_type="application/atom+xml")
 
 
-# --- pictures -------------------------------------------------------------------------------------
-
-
-def card_picture(request: Request) -> Response:
-    """Send a photo in one of the small sizes of cards, drawn when it is first asked for."""
-    params = request.path_params
-    body = draw_small(request.state.media, params["photo"], params["size"])
-    return _picture(body, "image/avif")
+# --- the share picture ----------------------------------------------------------------------------
 
 
 def share_picture(request: Request) -> Response:
@@ -188,18 +179,7 @@ def share_picture(request: Request) -> Response:
     if poster.key != request.path_params["key"]:  # it has another name or photo since
         headers = {"Location": front.share_picture(found), "Cache-Control": "no-cache"}
         return Response(status_code=302, headers=headers)
-    return _picture(draw_share_picture(state.media, poster), "image/jpeg")
-
-
-def _picture(body: bytes | None, media_type: str) -> Response:
-    if body is None:
-        raise HTTPException(404)
-    headers: Mapping[str, str] = {
-        "Cache-Control": FOR_EVER,
-        "Cross-Origin-Resource-Policy": "cross-origin",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
-    }
-    return Response(body, headers=headers, media_type=media_type)
+    return picture(draw_share_picture(state.media, poster), "image/jpeg")
 
 
 def _storefront(request: Request, locale: str) -> Storefront:
@@ -216,5 +196,4 @@ routes = [
     Get(MENTIONS, mentions, access=PUBLIC, kept=()),
     Get(SHELF, shelf, access=PUBLIC, kept=(), short=True),
     Get(f"{SHELF}/card", shelf_card, access=PUBLIC, kept=(), short=True),
-    Get("/card-pictures/{photo}-{size}.avif", card_picture, access=PUBLIC, localized=False),
 ]

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from shop.blog.labels import labelled, todays_label
+from shop.blog.labels import labelled, ready_label
 from shop.catalogue.actions import (
     MOST_PHOTOS,
     add_photos,
@@ -238,8 +238,9 @@ def _page(
     problem: str = "",
     status: int = 200,
 ) -> Response:
-    variant, urls = product.variants[0], request.state.preferences.urls
-    path = f"/products/{product.slug}"
+    variant, live = product.variants[0], request.state.preferences
+    urls, path = live.urls, f"/products/{product.slug}"
+    label = ready_label(live.current, local_day(request.state.till.now()))
 
     def alt(photo: Photo, language: str) -> str:
         typed = sent.data.get(_alt_field(photo, language))
@@ -261,15 +262,9 @@ def _page(
         else {p.id for p in product.photos if p.in_scale},
         in_shop=urls.link(path, urls.default_locale),
         address=urls.absolute(path, urls.default_locale),
-        post_address=labelled(urls.absolute(path, urls.default_locale), _ready_label(request)),
+        post_address=labelled(urls.absolute(path, urls.default_locale), label),
         problem=problem,
     )
-
-
-def _ready_label(request: Request) -> str:
-    """Return what the link for a post says of where its readers come from; "" if none is asked."""
-    counted = request.state.preferences.current.sources_counted
-    return todays_label(local_day(request.state.till.now())) if counted else ""
 
 
 # --- collections ----------------------------------------------------------------------------------

@@ -27,8 +27,10 @@ from shop.catalogue.models import Kind
 from shop.catalogue.search import MOST_LETTERS, find
 from shop.catalogue.shelf import Card, cards_of, living_siblings
 from shop.catalogue.showcase import ShownProduct, shown_product
+from shop.catalogue.small_photos import draw_small
 from shop.kit.clock import local_day
 from shop.kit.cookies import get_cookie
+from shop.kit.files import picture
 from shop.kit.forms import stripped, whole_number
 from shop.kit.routing import PUBLIC, Get
 from shop.kit.templating import page
@@ -229,6 +231,13 @@ def _sending(
     )
 
 
+def small_photo(request: Request) -> Response:
+    """Send a photo in one of the small sizes, drawn when it is first asked for."""
+    params = request.path_params
+    body = draw_small(request.state.media, params["photo"], params["size"])
+    return picture(body, "image/avif")
+
+
 routes = [
     Get("/", home, access=PUBLIC, kept=(), short=True),
     Get("/products", product_list, access=PUBLIC, kept=PARAMETERS, short=True),
@@ -236,4 +245,5 @@ routes = [
     Get("/collections/{slug}", collection, access=PUBLIC, kept=PARAMETERS, short=True),
     Get("/search", search, access=PUBLIC),
     Get("/sold", sold, access=PUBLIC, kept=("page",)),
+    Get("/small-photos/{photo}-{size}.avif", small_photo, access=PUBLIC, localized=False),
 ]

@@ -1,7 +1,7 @@
-"""Photos in the sizes of cards: a post of a blog has many readers, and some of them a bad line.
+"""Photos a few fingers wide: in baskets, beside a photo, and on the cards in posts of a blog, which
+have many readers, some of them on a bad line.
 
-What a card shows weighs 25 kB in all. So these are smaller than the shop's own, and each fits in
-its share of that whatever is on it.
+What a card shows weighs 25 kB in all. Each of these fits in its share of that, whatever is on it.
 """
 
 import re
@@ -9,7 +9,7 @@ from io import BytesIO
 
 from shop.kit.media import MediaFolder
 
-# pixels of a side, and the bytes that it may have: alone, one of three, one of three beside one
+# pixels of a side, and the bytes that it may have: alone on a card, one of three, one beside
 MOST_BYTES = {400: 12_000, 300: 6_000, 160: 2_800}
 QUALITIES = (58, 48, 38, 28, 18, 8, 0)
 SPEED = 8
@@ -21,7 +21,7 @@ def draw_small(media: MediaFolder, photo_hash: str, size: str) -> bytes | None:
     if not PHOTO.fullmatch(photo_hash) or size not in map(str, MOST_BYTES):
         return None
     side = int(size)
-    return media.drawn(photo_hash, f"card-{side}.avif", lambda photo: _small(photo, side))
+    return media.drawn(photo_hash, f"small-{side}.avif", lambda photo: _small(photo, side))
 
 
 def _small(photo: bytes, side: int) -> bytes:

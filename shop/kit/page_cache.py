@@ -91,7 +91,7 @@ class PageCache:
         routes: Iterable[ShopRoute],
         languages: Callable[[], Sequence[str]],
         clock: Clock,
-        is_counted: Callable[[str, bytes], bool] = lambda _path, _referer: False,
+        is_counted: Callable[[str, bytes], bool],
     ) -> None:
         self._app = app
         self._host = urlsplit(base_url).netloc.encode("latin-1")

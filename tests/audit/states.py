@@ -258,6 +258,6 @@ NO_PAGES = {
     *("/feeds/mentions.atom", "/oembed"),
     *("/robots.txt", "/favicon.ico", "/healthz", "/readyz", "/metrics"),
     *("/static/{name:path}", "/media/{name:path}"),
-    *("/card-pictures/{photo}-{size}.avif", "/products/{slug}/share/{key}.jpeg"),
+    *("/small-photos/{photo}-{size}.avif", "/products/{slug}/share/{key}.jpeg"),
     "/checkout/return",  # leads on to the order
 }

@@ -3,22 +3,17 @@
 import re
 from collections.abc import Callable
 from html import unescape
-from pathlib import Path
 
 import httpx2
 import pytest
 from sqlalchemy import select, update
 
-from shop.blog.pictures import MOST_BYTES
 from shop.catalogue.models import Collection, CollectionProduct, CollectionText, Product
-from shop.catalogue.photos import make_picture
 from shop.config import Config
 from shop.kit.db import Sessions
-from shop.kit.media import MediaFolder
 from shop.sandbox.stand_in.server import StandInServer
 from shop.stock.actions import count, release, reserve
-from tests.catalogue.pictures import encoded, halves, opened
-from tests.support import NOON, Buyer, FixedClock, Shelf, on_both_databases
+from tests.support import NOON, Buyer, FixedClock, Shelf, on_both_databases, words_of
 
 PHOTO = "0123456789abcdef"
 
@@ -29,16 +24,8 @@ def clock(stand_in: StandInServer) -> FixedClock:
     return FixedClock(NOON)
 
 
-def words(answer: httpx2.Response) -> str:
-    """Return what is read on a card."""
-    assert answer.status_code == 200, answer.text
-    main = re.search(r"<main.*?</main>", answer.text, re.DOTALL)
-    assert main is not None, answer.text
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", main[0])).replace("\u00a0", " ").split())
-
-
 def card(buyer: Buyer, slug: str = "raven", prefix: str = "/en") -> str:
-    return words(buyer.get(f"{prefix}/products/{slug}/card"))
+    return words_of(buyer.get(f"{prefix}/products/{slug}/card"))
 
 
 def links_of(answer: httpx2.Response) -> list[str]:
@@ -140,12 +127,12 @@ def test_of_a_draft_nothing_is_given_away(
     with sessions.begin() as db:
         db.execute(update(Product).where(Product.slug == "secret").values(published_at=None))
     answer = buyer.get("/en/products/secret/card?from=sagostund")
-    assert words(answer) == "Provbutiken Not in the shop right now"
+    assert words_of(answer) == "Provbutiken Not in the shop right now"
     assert "ecret" not in answer.text
     assert PHOTO not in answer.text
     assert links_of(answer) == [f"{shop.base_url}/en/shelf?from=sagostund"]
     once = buyer.get("/en/products/taken-back/card")
-    assert words(once) == "Provbutiken Taken-back (en) Not in the shop right now"
+    assert words_of(once) == "Provbutiken Taken-back (en) Not in the shop right now"
     assert PHOTO not in once.text
     assert buyer.get("/products/nobody/card").status_code == 404
 
@@ -154,23 +141,23 @@ def test_of_a_draft_nothing_is_given_away(
 def test_the_shelf_shows_the_newest_that_can_be_had(
     shop: Config, buyer: Buyer, shelf: Shelf
 ) -> None:
-    assert words(buyer.get("/en/shelf/card")) == (
+    assert words_of(buyer.get("/en/shelf/card")) == (
         "New on the shelf Provbutiken There is nothing on this shelf right now."
     )
     for slug in ("one", "two", "three", "four"):
         shelf.add(slug)
     shelf.add("gone", on_hand=0, kind="unique")
     answer = buyer.get("/en/shelf/card?from=every-post")
-    assert re.findall(r"\w+ \(en\)", words(answer)) == ["Four (en)", "Three (en)", "Two (en)"]
+    assert re.findall(r"\w+ \(en\)", words_of(answer)) == ["Four (en)", "Three (en)", "Two (en)"]
     paths = ["shelf", "products/four", "products/three", "products/two"]
     assert links_of(answer) == [f"{shop.base_url}/en/{path}?from=every-post" for path in paths]
-    page = words(buyer.get("/en/shelf"))
+    page = words_of(buyer.get("/en/shelf"))
     assert re.findall(r"\w+ \(en\)", page) == ["Four (en)", "Three (en)", "Two (en)", "One (en)"]
 
 
 def test_where_all_are_sold_the_shelf_shows_them_all_the_same(buyer: Buyer, shelf: Shelf) -> None:
     shelf.add("gone", on_hand=0, kind="unique")
-    assert "Gone (en) SEK 245 Sold" in words(buyer.get("/en/shelf/card"))
+    assert "Gone (en) SEK 245 Sold" in words_of(buyer.get("/en/shelf/card"))
 
 
 def test_a_name_with_markup_is_a_name(buyer: Buyer, shelf: Shelf) -> None:
@@ -234,7 +221,7 @@ def test_a_card_knows_nobody_and_leaves_nothing(
         assert "set-cookie" not in buyer.get(path).headers
         assert buyer.get(path).text == answer.text
         assert "noindex" in answer.text
-    assert "Någon betalar just nu" in words(buyer.get("/products/raven/card"))
+    assert "Någon betalar just nu" in words_of(buyer.get("/products/raven/card"))
 
 
 def test_everything_that_a_card_fetches_is_ours(shop: Config, buyer: Buyer, shelf: Shelf) -> None:
@@ -247,7 +234,7 @@ def test_everything_that_a_card_fetches_is_ours(shop: Config, buyer: Buyer, shel
         )
         addresses = [one or other for one, other in fetched]
         assert len(addresses) >= 3
-        assert all(re.match("/(static|media|card-pictures)/", address) for address in addresses)
+        assert all(re.match("/(static|media|small-photos)/", address) for address in addresses)
 
 
 def test_what_is_kept_is_renewed_when_the_last_one_is_sold(
@@ -261,79 +248,11 @@ def test_what_is_kept_is_renewed_when_the_last_one_is_sold(
         httpx2.Client(base_url=kept.base_url, timeout=30) as http,
     ):
         before = reader.get("/products/raven/card")
-        assert "Ett enda exemplar" in words(before)
+        assert "Ett enda exemplar" in words_of(before)
         assert reader.get("/products/raven/card").headers["etag"] == before.headers["etag"]
         Buyer(http).buy(raven)
         after = reader.get(
             "/products/raven/card", headers={"If-None-Match": before.headers["etag"]}
         )
-        assert "Såld" in words(after)
-        assert "Såld" in words(reader.get("/products/raven/card?from=sagostund"))
-
-
-# --- its pictures ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def media(config: Config) -> MediaFolder:
-    folder = MediaFolder(config.media)
-    folder.put(PHOTO, make_picture(encoded(halves(1200, 1200))).files)
-    return folder
-
-
-@pytest.mark.parametrize("size", sorted(MOST_BYTES))
-def test_a_photo_is_drawn_small_once(
-    buyer: Buyer, media: MediaFolder, config: Config, size: int
-) -> None:
-    address = f"/card-pictures/{PHOTO}-{size}.avif"
-    answer = buyer.get(address)
-    assert answer.headers["content-type"] == "image/avif"
-    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
-    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
-    assert opened(answer.content).size == (size, size)
-    (config.media / PHOTO / "1200.jpeg").unlink()
-    assert buyer.get(address).content == answer.content
-    kept = [path.name for path in (config.media / PHOTO).iterdir() if "card" in path.name]
-    assert kept == [f"card-{size}.avif"]
-
-
-@pytest.mark.parametrize("size", sorted(MOST_BYTES))
-def test_even_noise_has_its_share_and_no_more(buyer: Buyer, config: Config, size: int) -> None:
-    from PIL import Image
-
-    noise = Image.effect_noise((1200, 1200), 160).convert("RGB")
-    files = {"1200.jpeg": encoded(noise)}
-    MediaFolder(config.media).put("feed" * 4, files)
-    answer = buyer.get(f"/card-pictures/{'feed' * 4}-{size}.avif")
-    assert 500 < len(answer.content) <= MOST_BYTES[size]
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        f"{PHOTO}-401.avif",
-        f"{PHOTO}-1200.avif",
-        f"{PHOTO}-0400.avif",
-        f"{PHOTO.upper()}-400.avif",
-        "ffffffffffffffff-400.avif",
-        "..-400.avif",
-        "-400.avif",
-    ],
-)
-def test_no_other_picture_is_drawn(buyer: Buyer, media: MediaFolder, name: str) -> None:
-    assert buyer.get(f"/card-pictures/{name}").status_code == 404
-    assert media.kept().keys() == {PHOTO}
-
-
-def test_a_full_disk_keeps_no_picture_and_shows_it_all_the_same(
-    buyer: Buyer, media: MediaFolder, config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def half_of_it(path: Path, body: bytes) -> None:
-        path.write_bytes(body[:100])
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("shop.kit.media._write", half_of_it)
-    before = {path.name for path in (config.media / PHOTO).iterdir()}
-    answer = buyer.get(f"/card-pictures/{PHOTO}-400.avif")
-    assert opened(answer.content).size == (400, 400)
-    assert {path.name for path in (config.media / PHOTO).iterdir()} == before
+        assert "Såld" in words_of(after)
+        assert "Såld" in words_of(reader.get("/products/raven/card?from=sagostund"))
