@@ -237,6 +237,13 @@ class Buyer:
         return self.pay(placed.headers["location"])
 
 
+def words_of(answer: httpx2.Response) -> str:
+    """Return what somebody reads of the page's own part."""
+    main = re.search(r"<main.*?</main>", answer.text, re.DOTALL)
+    assert main is not None, answer.text
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", main[0])).split())
+
+
 def fields_of(html: str, form_id: str) -> dict[str, str]:
     """Return the names and values that a browser would send of a form as it stands."""
     found = re.search(rf'<form[^>]*id="{form_id}".*?</form>', html, re.DOTALL)

@@ -12,8 +12,7 @@ from shop.config import Config
 from shop.kit.db import Sessions
 from shop.preferences.actions import set_preferences
 from shop.shipping.models import ShippingRate, ShippingZone
-from tests.checkout.test_held_words import words
-from tests.support import NOON, Buyer, FixedClock, Shelf
+from tests.support import NOON, Buyer, FixedClock, Shelf, words_of
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ def english(buyer: Buyer) -> Buyer:
 
 def seen(buyer: Buyer, path: str = "/cart") -> str:
     """Return the cart's page as it is read, with plain spaces."""
-    return words(buyer.get(path)).replace("\u00a0", " ")
+    return words_of(buyer.get(path))
 
 
 def total(html: str) -> int:
@@ -107,8 +106,8 @@ def test_where_it_does_not_go_the_cart_says_so(
 ) -> None:
     english.add(shelf.add("raven", weight_g=9000))
     page = english.get("/cart")
-    assert "This basket cannot be sent to that country." in words(page)
-    assert "Total before postage SEK 245" in words(page).replace("\u00a0", " ")
+    assert "This basket cannot be sent to that country." in words_of(page)
+    assert "Total before postage SEK 245" in words_of(page)
     assert vat(page.text) == []
     with sessions.begin() as db:
         db.execute(delete(ShippingRate))

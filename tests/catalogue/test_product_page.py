@@ -4,9 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
-from html import unescape
 
-import httpx2
 import pytest
 from sqlalchemy import Engine, event, select, update
 
@@ -26,7 +24,7 @@ from shop.sandbox.stand_in.server import StandInServer
 from shop.shipping.models import ShippingRate, ShippingZone
 from shop.stock.actions import count, put_back, put_on_shelf, release, reserve
 from shop.stock.models import StockLevel
-from tests.support import NOON, Buyer, FixedClock, Shelf, fields_of, on_both_databases
+from tests.support import NOON, Buyer, FixedClock, Shelf, fields_of, on_both_databases, words_of
 
 
 @pytest.fixture
@@ -35,16 +33,8 @@ def clock(stand_in: StandInServer) -> FixedClock:
     return FixedClock(NOON)
 
 
-def words(answer: httpx2.Response) -> str:
-    """Return the page's main part as it is read."""
-    assert answer.status_code == 200, answer.text
-    main = re.search(r"<main.*?</main>", answer.text, re.DOTALL)
-    assert main is not None, answer.text
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", main[0])).replace("\u00a0", " ").split())
-
-
 def english(buyer: Buyer, path: str = "/products/raven") -> str:
-    return words(Buyer(buyer.http, "/en").get(path))
+    return words_of(Buyer(buyer.http, "/en").get(path))
 
 
 def product_of(sessions: Sessions, slug: str = "raven") -> int:
@@ -123,8 +113,8 @@ def test_it_says_when_it_is_sent_and_when_each_way_arrives(buyer: Buyer, shelf: 
 def test_the_country_is_asked_for_before_the_basket(buyer: Buyer, shelf: Shelf) -> None:
     shelf.add("raven")
     page = buyer.get("/en/products/raven?country=DE")
-    assert "Letter Arrives 30 Nov – 7 Dec SEK 79" in words(page)
-    assert "Tracked parcel" not in words(page)
+    assert "Letter Arrives 30 Nov – 7 Dec SEK 79" in words_of(page)
+    assert "Tracked parcel" not in words_of(page)
     form = re.search(
         r'<form class="field" method="get" action="([^"]+)".*?</form>', page.text, re.DOTALL
     )
@@ -145,7 +135,7 @@ def test_a_country_that_there_is_not_is_the_sellers_own(
     buyer: Buyer, shelf: Shelf, asked: str
 ) -> None:
     shelf.add("raven")
-    shown = words(buyer.get(f"/en/products/raven?country={asked}"))
+    shown = words_of(buyer.get(f"/en/products/raven?country={asked}"))
     expected = "SEK 79" if "FI" in asked else "SEK 36"
     assert f"Arrives {'30 Nov – 7 Dec' if 'FI' in asked else '26–30 Nov'} {expected}" in shown
 
@@ -213,7 +203,7 @@ def test_variants_are_labelled_radios_and_what_is_gone_cannot_be_chosen(
     shelf.add("raven", on_hand=3, kind="batch")
     red, blue = with_two_variants(sessions, on_hand=0)
     page = buyer.get("/en/products/raven")
-    assert "From SEK 195" in words(page)
+    assert "From SEK 195" in words_of(page)
     fieldset = re.search(r"<fieldset.*?</fieldset>", page.text, re.DOTALL)
     assert fieldset is not None
     assert "<legend" in fieldset[0]
@@ -234,8 +224,8 @@ def test_words_are_asked_for_where_a_thing_takes_them(buyer: Buyer, shelf: Shelf
     page = buyer.get("/en/products/named")
     assert fields_of(page.text, "add-to-cart").keys() == {"variant", "text"}
     assert re.search(r'<input id="text" name="text" maxlength="60"[^>]*text-hint', page.text)
-    assert "the 14 days to change your mind do not apply to it." in words(page)
-    assert "14 days to change your mind, unless it bears words of yours." in words(page)
+    assert "the 14 days to change your mind do not apply to it." in words_of(page)
+    assert "14 days to change your mind, unless it bears words of yours." in words_of(page)
 
 
 @on_both_databases
@@ -246,7 +236,7 @@ def test_what_was_the_only_one_and_is_sold_leads_on(
     shelf.add("haren")
     together(sessions, "raven", "haren")
     page = buyer.get("/en/products/raven")
-    shown = words(page)
+    shown = words_of(page)
     assert "Sold It has found a home, and stays here to be looked at." in shown
     assert 'href="/en/products/raven/commission"' in page.text
     assert "These are still looking for a home Haren (en) SEK 245 One of a kind" in shown
@@ -257,7 +247,7 @@ def test_what_was_the_only_one_and_is_sold_leads_on(
 def test_what_is_sold_out_can_be_waited_for(buyer: Buyer, shelf: Shelf) -> None:
     raven = shelf.add("raven", on_hand=0, kind="batch")
     page = buyer.get("/en/products/raven")
-    assert "Sold out They have all found homes." in words(page)
+    assert "Sold out They have all found homes." in words_of(page)
     assert fields_of(page.text, "tell-me") == {"variant": str(raven), "email": ""}
     assert 'action="/en/products/raven/waiting"' in page.text
     assert "/commission" not in page.text
@@ -270,7 +260,7 @@ def test_what_is_withdrawn_says_so_and_offers_nothing(
     with sessions.begin() as db:
         db.execute(update(Product).values(status="archived"))
     page = buyer.get("/en/products/raven")
-    assert "No longer for sale" in words(page)
+    assert "No longer for sale" in words_of(page)
     for absent in ('id="add-to-cart"', 'id="tell-me"', "/commission", "Sent by"):
         assert absent not in page.text
     with sessions.begin() as db:
@@ -403,7 +393,7 @@ def test_the_buyers_own_piece_is_never_somebody_elses(
         assert db.get_one(StockLevel, raven).reserved == 1
     assert 'id="add-to-cart"' in holder.get("/products/raven").text
     page = other.get("/en/products/raven")
-    assert "Someone is paying for it right now. If it comes to nothing" in words(page)
+    assert "Someone is paying for it right now. If it comes to nothing" in words_of(page)
     assert fields_of(page.text, "tell-me") == {"variant": str(raven), "email": ""}
 
 

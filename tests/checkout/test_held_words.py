@@ -19,7 +19,16 @@ from shop.payments.reconciler import release_changed_carts
 from shop.payments.till import Till
 from shop.sandbox.stand_in.server import StandInServer
 from shop.stock.models import StockLevel
-from tests.support import ANNA, NOON, Buyer, FixedClock, Shelf, fields_of, on_both_databases
+from tests.support import (
+    ANNA,
+    NOON,
+    Buyer,
+    FixedClock,
+    Shelf,
+    fields_of,
+    on_both_databases,
+    words_of,
+)
 
 # Noon in Stockholm, 35 minutes for the payment page, two to give the piece back.
 SWEDISH = "Någon betalar för den just nu. Blir det inget av är den ledig igen omkring 12:37."
@@ -33,13 +42,6 @@ OTHERS_ONLY = ("Någon betalar", "Såld", "Inte till salu")
 def clock(stand_in: StandInServer) -> FixedClock:
     stand_in.control("clock", set=NOON.timestamp())
     return FixedClock(NOON)
-
-
-def words(answer: httpx2.Response) -> str:
-    """Return the page's main part as it is read."""
-    main = re.search(r"<main.*?</main>", answer.text, re.DOTALL)
-    assert main is not None, answer.text
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", main[0])).split())
 
 
 def basket(answer: httpx2.Response) -> str:
@@ -65,11 +67,11 @@ def test_others_read_when_it_may_be_free_again(
     assert holder.place().status_code == 303
 
     for path in ("/products/raven", "/cart", "/checkout"):
-        assert words(other.get(path)).count(SWEDISH) == 1
-        assert words(other.get(f"/en{path}")).count(ENGLISH) == 1
+        assert words_of(other.get(path)).count(SWEDISH) == 1
+        assert words_of(other.get(f"/en{path}")).count(ENGLISH) == 1
     refused = other.post("/checkout", **form)
     assert refused.status_code == 409
-    assert f"Raven : {SWEDISH}" in words(refused)
+    assert f"Raven : {SWEDISH}" in words_of(refused)
     assert fields_of(refused.text, "checkout")["name"] == "Karin Öberg"
 
 
@@ -84,7 +86,7 @@ def test_the_first_of_several_holds_to_end_counts(
         holder.add(fern)
         assert holder.place(email=email).status_code == 303
         clock.advance(minutes=minutes)
-    assert SWEDISH in words(new_buyer().get("/products/moss"))
+    assert SWEDISH in words_of(new_buyer().get("/products/moss"))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +114,7 @@ def test_a_payment_that_takes_days_names_no_time(
     holder.place()
     with sessions.begin() as db:
         db.execute(update(PaymentAttempt).values(status="processing"))
-    shown = words(new_buyer().get("/products/raven"))
+    shown = words_of(new_buyer().get("/products/raven"))
     assert "Någon betalar för den just nu." in shown
     assert "ledig igen" not in shown
 
@@ -129,11 +131,11 @@ def test_the_holder_reads_neither_sold_nor_taken(
     for path in ("/", "/products", "/products/raven", "/cart", "/checkout"):
         page = holder.get(path)
         assert page.status_code == 200
-        assert [word for word in OTHERS_ONLY if word in words(page)] == []
+        assert [word for word in OTHERS_ONLY if word in words_of(page)] == []
         assert basket(page) == "Korg, 1 vara"
     assert 'id="add-to-cart"' in holder.get("/products/raven").text
     assert 'href="/checkout"' in holder.get("/cart").text
-    assert "Någon betalar just nu" in words(new_buyer().get("/products"))
+    assert "Någon betalar just nu" in words_of(new_buyer().get("/products"))
 
 
 def test_nothing_is_asked_about_payments_while_nothing_is_held(
@@ -206,7 +208,7 @@ def test_a_changed_cart_gives_the_piece_back_at_the_workers_next_look(
     release_changed_carts(till)
     assert reserved(sessions, raven) == 1
     assert holder.post("/cart/lines", variant=str(raven), quantity="0").status_code == 303
-    assert SWEDISH in words(other.get("/products/raven"))
+    assert SWEDISH in words_of(other.get("/products/raven"))
     release_changed_carts(till)
     assert reserved(sessions, raven) == 0
     with sessions.begin() as db:

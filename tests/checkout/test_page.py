@@ -12,9 +12,8 @@ from shop.kit.db import Sessions
 from shop.preferences.actions import set_preferences
 from shop.shipping.models import ShippingZone
 from shop.stock.models import StockLevel
-from tests.checkout.test_held_words import words
 from tests.discounts.tools import new_discount
-from tests.support import ANNA, NOON, Buyer, FixedClock, Shelf, fields_of
+from tests.support import ANNA, NOON, Buyer, FixedClock, Shelf, fields_of, words_of
 
 
 @pytest.fixture
@@ -54,7 +53,7 @@ def test_what_it_costs_and_when_it_comes(english: Buyer, shelf: Shelf) -> None:
     assert prices(page) == {"letter": "3600", "tracked_parcel": "7900"}
     assert totals(page) == {"letter": 28100, "tracked_parcel": 32400}
     assert chosen(page) == ["letter"]
-    text = words(page)
+    text = words_of(page)
     assert text.count("With you by Monday 30 November at the latest.") == 2
     assert "SEK 281 in all." in text
     assert "Sent by Wednesday 25 November at the latest." in text
@@ -86,7 +85,7 @@ def test_the_days_follow_what_the_owner_needs(
 ) -> None:
     assert days in {0, 5}
     english.add(shelf.add("raven"))
-    text = words(english.get("/checkout"))
+    text = words_of(english.get("/checkout"))
     assert f"Sent by {sent} at the latest." in text
     assert f"With you by {there} at the latest." in text
 
@@ -94,7 +93,7 @@ def test_the_days_follow_what_the_owner_needs(
 def test_what_is_made_to_order_comes_later(english: Buyer, shelf: Shelf) -> None:
     english.add(shelf.add("raven"))
     english.add(shelf.add("cap", kind="made_to_order", lead_time_days=10))
-    text = words(english.get("/checkout"))
+    text = words_of(english.get("/checkout"))
     assert "Sent by Monday 7 December at the latest." in text
     assert "With you by Thursday 10 December at the latest." in text
 
@@ -102,9 +101,9 @@ def test_what_is_made_to_order_comes_later(english: Buyer, shelf: Shelf) -> None
 def test_tomorrow_is_another_day(english: Buyer, shelf: Shelf, clock: FixedClock) -> None:
     english.add(shelf.add("raven"))
     clock.at += timedelta(hours=11, minutes=59)  # one minute to midnight in Stockholm
-    assert "Sent by Wednesday 25 November" in words(english.get("/checkout"))
+    assert "Sent by Wednesday 25 November" in words_of(english.get("/checkout"))
     clock.at += timedelta(minutes=1)
-    assert "Sent by Thursday 26 November" in words(english.get("/checkout"))
+    assert "Sent by Thursday 26 November" in words_of(english.get("/checkout"))
 
 
 def test_another_country_has_its_own_ways(english: Buyer, shelf: Shelf) -> None:
@@ -113,8 +112,8 @@ def test_another_country_has_its_own_ways(english: Buyer, shelf: Shelf) -> None:
     assert page.status_code == 200
     assert (prices(page), totals(page)) == ({"letter": "7900"}, {"letter": 32400})
     assert chosen(page) == ["letter"]  # what was chosen does not go there
-    assert "With you by Monday 7 December at the latest." in words(page)
-    assert "in all." not in words(page)  # there is only one
+    assert "With you by Monday 7 December at the latest." in words_of(page)
+    assert "in all." not in words_of(page)  # there is only one
 
 
 def test_what_was_chosen_stays_chosen(english: Buyer, shelf: Shelf) -> None:
@@ -131,8 +130,8 @@ def test_where_nothing_goes_nothing_can_be_paid(
     english.add(shelf.add("raven"))
     page = with_choices(english, country="DE")
     assert (prices(page), totals(page), chosen(page)) == ({}, {}, [])
-    assert "This basket cannot be sent to that country." in words(page)
-    assert "Order and pay" not in words(page)
+    assert "This basket cannot be sent to that country." in words_of(page)
+    assert "Order and pay" not in words_of(page)
 
 
 # --- codes ----------------------------------------------------------------------------------------
@@ -145,7 +144,7 @@ def test_a_code_is_asked_for_where_there_is_any(
     with sessions.begin() as db:
         add_discount(db, new_discount(ended_at=NOON if ended else None))
     english.add(shelf.add("raven"))
-    text = words(english.get("/checkout"))
+    text = words_of(english.get("/checkout"))
     assert ("Do you have a discount code?" in text) is asks
 
 
@@ -158,7 +157,7 @@ def test_what_a_code_takes_off_is_shown_before_it_is_paid(
     page = with_choices(english, code=" jul 25 ")
     assert page.status_code == 200
     assert totals(page) == {"letter": 23100, "tracked_parcel": 27400}
-    assert "Discount (JUL25) −SEK 50" in words(page).replace("\u00a0", " ")
+    assert "Discount (JUL25) −SEK 50" in words_of(page)
     assert fields_of(page.text, "checkout")["shown_discount"] == "5000"
     assert 'data-discount="5000"' in page.text
 
@@ -173,7 +172,7 @@ def test_a_code_that_is_refused_is_said_at_its_field(
     assert page.status_code == 422
     sentence = "We do not know that code. Check how it is spelt, or go on without it."
     assert f'id="code-error">{sentence}<' in page.text
-    assert "Do you have a discount code?" in words(page)
+    assert "Do you have a discount code?" in words_of(page)
     assert fields_of(page.text, "checkout")["code"] == "NOPE"
     assert totals(page)["letter"] == 28100
 
@@ -227,8 +226,8 @@ def test_what_is_gone_is_not_counted_and_nothing_can_be_paid(
         db.execute(update(StockLevel).where(StockLevel.variant_id == raven).values(on_hand=0))
     page = english.get("/checkout")
     assert page.status_code == 200
-    assert "Something in your basket is no longer available." in words(page)
-    assert "Order and pay" not in words(page)
+    assert "Something in your basket is no longer available." in words_of(page)
+    assert "Order and pay" not in words_of(page)
     assert totals(page)["letter"] == 28100
 
 
@@ -244,4 +243,4 @@ def test_what_cannot_be_paid_says_between_what(
     assert (
         "Nothing has been charged: an order must come to between SEK 3 and SEK 999,999.99. "
         "Change the basket, and order again."
-    ) in words(page).replace("\u00a0", " ")
+    ) in words_of(page)

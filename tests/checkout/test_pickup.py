@@ -22,9 +22,8 @@ from shop.preferences.queries import preferences
 from shop.preferences.values import Preferences
 from shop.shipping.dates import dispatch_date
 from shop.shipping.models import ShippingRate
-from tests.checkout.test_held_words import words
 from tests.mail.tools import STATIONERY
-from tests.support import Buyer, Shelf, fields_of
+from tests.support import Buyer, Shelf, fields_of, words_of
 
 PLACE = {"sv": "Storgatan 1, Hallstavik.\nLördagar 10–14.", "en": "Storgatan 1.\nSaturdays."}
 WHO = {"name": "Anna Ek", "email": "anna@example.se", "delivery": "pickup"}
@@ -97,7 +96,7 @@ def test_what_is_sent_needs_its_address_and_what_cannot_be_fetched_too() -> None
 
 
 def test_cart_and_checkout_offer_it_last_and_choose_the_post(fetching: Buyer) -> None:
-    cart = words(fetching.get("/cart")).replace("\u00a0", " ")
+    cart = words_of(fetching.get("/cart"))
     assert f"Pick-up Free {ready()} SEK 245 in all. Subtotal" in cart
     assert "Postage: Letter SEK 36 Total SEK 281" in cart
     page = fetching.get("/checkout")
@@ -157,14 +156,14 @@ def test_a_fetched_order_from_the_checkout_to_the_hand(
     back = fields_of(fetching.get(f"/checkout?order={token}").text, "checkout")
     assert (back["delivery"], back["name"], back["address"]) == ("pickup", "Anna Ek", "")
 
-    page = words(fetching.pay(placed.headers["location"]))
+    page = words_of(fetching.pay(placed.headers["location"]))
     assert ready().replace("Ready", "It will be ready").removesuffix(".") in page
     assert "Where to fetch it Storgatan 1. Saturdays." in page
     assert "Delivery address" not in page
     assert "With you by" not in page
     assert "Postage: Pick-up Free" in page
 
-    packing = words(owner.get("/admin/orders/1001"))
+    packing = words_of(owner.get("/admin/orders/1001"))
     assert "Att hämtas" in packing
     assert "Lämna ut" in packing
     assert "Anna Ek kommer och hämtar." in packing
@@ -177,14 +176,14 @@ def test_a_fetched_order_from_the_checkout_to_the_hand(
     assert "<address>" not in slip
 
     assert owner.post("/admin/orders/1001/shipment").status_code == 303
-    handed = words(owner.get("/admin/orders/1001"))
+    handed = words_of(owner.get("/admin/orders/1001"))
     assert "Ångra ”Utlämnad”" in handed
     assert "Utlämnad" in handed
-    mine = words(fetching.get(f"/orders/{token}"))
+    mine = words_of(fetching.get(f"/orders/{token}"))
     assert "You have fetched your order" in mine
     assert "The order was handed over." in mine
     owner.post("/admin/orders/1001/shipment/undo")
-    assert "”Utlämnad” ångrades" in words(owner.get("/admin/orders/1001"))
+    assert "”Utlämnad” ångrades" in words_of(owner.get("/admin/orders/1001"))
 
 
 def test_the_mails_say_where_to_come(fetching: Buyer, owner: Buyer, sessions: Sessions) -> None:

@@ -1,9 +1,7 @@
 """A repayment that Stripe refuses, and a form that is out of date: what the owner reads of it."""
 
-import re
 from html import unescape
 
-import httpx2
 import pytest
 from sqlalchemy import select
 
@@ -17,7 +15,7 @@ from shop.preferences.actions import set_preferences
 from shop.reports.verify import verify
 from shop.sandbox.stand_in.server import StandInServer
 from shop.stock.models import StockLevel
-from tests.support import Buyer, Shelf, fields_of
+from tests.support import Buyer, Shelf, fields_of, words_of
 
 PAGE = "/admin/orders/1001"
 REFUND = f"{PAGE}/refund"
@@ -48,13 +46,6 @@ def raven(buyer: Buyer, shelf: Shelf) -> int:
     return variant_id
 
 
-def words(page: httpx2.Response) -> str:
-    """Return what a reader sees of the page's own part."""
-    main = page.text.partition('<main id="main">')[2].partition("</main>")[0]
-    text = unescape(re.sub(r"<[^>]+>", " ", main))
-    return re.sub(r"\s+", " ", text.replace("\u00a0", " ")).strip()
-
-
 def pay_back_at_stripe(stand_in: StandInServer, amount: int) -> None:
     """Pay a part back in the dashboard, of which the shop has not heard."""
     stand_in.control("webhooks", mode="hold")
@@ -83,7 +74,7 @@ def test_a_refused_repayment_is_said_in_plain_words_and_the_money_is_ours(
     page = owner.get(answer.headers["location"])
     assert page.status_code == 200
     assert REFUSED in unescape(page.text)
-    text = words(page)
+    text = words_of(page)
     assert HELD in text
     assert "Pay back SEK 281" in text
     assert "By you" in text
@@ -145,7 +136,7 @@ def test_a_form_that_is_out_of_date_is_answered_with_what_has_happened(
     assert first.status_code == 303
     answer = owner.post(REFUND, **old)
     assert answer.status_code == 409
-    text = words(answer)
+    text = words_of(answer)
     assert text.count(CHANGED) == 1
     assert "SEK 45.50 of SEK 281 has been paid back." in text
     assert fields_of(answer.text, form)["seen"] == "4550"

@@ -12,13 +12,7 @@ from shop.orders.models import Order
 from shop.payments.findings import note_finding, see_to_finding
 from shop.payments.models import PaymentAttempt, Refund
 from shop.stock.models import StockLevel, StockMovement
-from tests.support import NOON, Buyer, FixedClock, Shelf
-
-
-def words(page: str) -> str:
-    """Return what a reader sees of the page's own part."""
-    main = page.partition('<main id="main">')[2].partition("</main>")[0]
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", main)).replace("\u00a0", " ").strip()
+from tests.support import NOON, Buyer, FixedClock, Shelf, words_of
 
 
 def order(number: int, **values: Any) -> Order:
@@ -116,7 +110,7 @@ def test_what_waits_is_counted(owner: Buyer, sessions: Sessions, shop: Config) -
                     due_at=NOON,
                 )
             )
-    shown = words(owner.get("/admin").text)
+    shown = words_of(owner.get("/admin"))
     assert "2 beställningar att skicka varav 1 senast i dag" in shown
     assert "1 beställning att titta på" in shown
     assert "1 mejl gick inte att skicka" in shown
@@ -127,7 +121,7 @@ def test_what_waits_is_counted(owner: Buyer, sessions: Sessions, shop: Config) -
 def test_a_quiet_day_is_said_to_be_one(owner: Buyer, sessions: Sessions) -> None:
     with sessions.begin() as db:
         db.add(order(1001, status="shipped"))
-    shown = words(owner.get("/admin").text)
+    shown = words_of(owner.get("/admin"))
     assert shown == (
         "måndag 23 november Lägg till en vara Inget väntar på dig i dag. 281 kr betalt i november"
     )
@@ -161,7 +155,7 @@ def test_the_month_is_counted_in_kronor(owner: Buyer, sessions: Sessions) -> Non
         for order_id in by_number.values():
             db.add(payment(order_id))
         db.add(payment(by_number[1002], id="second", status="refunded"))
-    assert "1 245 kr betalt i november" in words(owner.get("/admin").text)
+    assert "1 245 kr betalt i november" in words_of(owner.get("/admin"))
 
 
 def test_what_sold_out_lately_is_named(
@@ -176,12 +170,12 @@ def test_what_sold_out_lately_is_named(
                 .where(StockLevel.variant_id == variant)
                 .values(on_hand=StockLevel.on_hand - 1)
             )
-    shown = words(owner.get("/admin").text)
+    shown = words_of(owner.get("/admin"))
     assert "Slutsålt på sistone Raven" in shown
     assert "Ugglan" not in shown
     assert "Haren" not in shown
     clock.advance(days=14, seconds=1)
-    assert "Slutsålt" not in words(owner.get("/admin").text)
+    assert "Slutsålt" not in words_of(owner.get("/admin"))
 
 
 def test_the_pages_of_the_owner_share_a_frame(owner: Buyer) -> None:

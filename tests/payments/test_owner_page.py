@@ -4,7 +4,6 @@ import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
 
-import httpx2
 import pytest
 from sqlalchemy import select
 
@@ -15,7 +14,7 @@ from shop.payments.findings import note_finding
 from shop.payments.models import Cursor, Dispute, Finding, LedgerEntry
 from shop.preferences.actions import set_preferences
 from shop.sandbox.stand_in.server import StandInServer
-from tests.support import NOON, Buyer, FixedClock
+from tests.support import NOON, Buyer, FixedClock, words_of
 
 PAGE = "/admin/payments"
 STRANGER = (
@@ -37,14 +36,6 @@ def _in_english(sessions: Sessions) -> None:
         set_preferences(db, owner_language="en")
 
 
-def words(page: httpx2.Response) -> str:
-    """Return what a reader sees of the page's own part."""
-    assert page.status_code == 200
-    main = page.text.partition('<main id="main">')[2].partition("</main>")[0]
-    text = unescape(re.sub(r"<[^>]+>", " ", main))
-    return re.sub(r"\s+", " ", text.replace("\u00a0", " ")).strip()
-
-
 def note(sessions: Sessions, kind: str, subject: str, detail: str, *, quiet: bool = False) -> int:
     with sessions.begin() as db:
         note_finding(db, kind, subject, detail, now=NOON, quiet=quiet)
@@ -64,7 +55,7 @@ def settled_at(sessions: Sessions, number: int) -> datetime | None:
 
 
 def test_a_quiet_day(owner: Buyer) -> None:
-    assert words(owner.get(PAGE)) == (
+    assert words_of(owner.get(PAGE)) == (
         "Payments Balance At Stripe SEK 0 In the shop’s books SEK 0 Latest in the books None yet."
     )
 
@@ -73,7 +64,7 @@ def test_what_was_found_is_said_in_words(owner: Buyer, sessions: Sessions) -> No
     note(sessions, "unknown_payment", "cs_test_1", "28100 SEK")
     note(sessions, "ledger_differs", "SEK", "28100 -1000")
     note(sessions, "missed_event", "evt_1", "charge.refunded", quiet=True)
-    text = words(owner.get(PAGE))
+    text = words_of(owner.get(PAGE))
     assert text.partition(" Balance ")[0] == (
         f"Payments {STRANGER} cs_test_1 · 28100 SEK I have seen to it "
         f"{DIFFERENT} Stripe: SEK 281. Here: -SEK 10. I have seen to it"
@@ -97,7 +88,7 @@ def test_seen_to_it_is_settled_and_written_down_once(
     assert settled_at(sessions, number) == NOON
     assert settled_at(sessions, other) is None
     assert seen_to(sessions) == [("owner", "finding-seen-to", str(number), NOON)]
-    text = words(owner.get(PAGE))
+    text = words_of(owner.get(PAGE))
     assert text.count("I have seen to it") == 1
     assert "cs_test_1" not in text
 
@@ -139,10 +130,10 @@ def test_a_silent_stripe_hides_no_books(
 ) -> None:
     book(sessions, "charge", 28100)
     stand_in.control("faults", kind="500", path="/v1/balance", times=3)
-    text = words(owner.get(PAGE))
+    text = words_of(owner.get(PAGE))
     assert "Balance Stripe does not answer right now. In the shop’s books SEK 281 Latest" in text
     assert "At Stripe" not in text
-    text = words(owner.get(PAGE))
+    text = words_of(owner.get(PAGE))
     assert "Balance At Stripe SEK 0 In the shop’s books SEK 281 Latest" in text
 
 
@@ -178,12 +169,12 @@ def test_each_kind_of_movement_has_its_name_and_the_latest_comes_first(
     for n, kind in enumerate(names):
         book(sessions, kind, 100 * (n + 1), "EUR" if kind == "other" else "SEK", n)
     page = owner.get(PAGE)
-    _, _, latest = words(page).partition("Latest in the books ")
+    _, _, latest = words_of(page).partition("Latest in the books ")
     shown = re.findall(r"<strong>([^<]+)</strong><small>", page.text)
     assert [unescape(name).strip() for name in shown] == [*reversed(names.values())]
     assert latest.startswith("Other ")
     assert "€ 9" in latest
-    balances = words(page).partition("Balance ")[2].partition(" Latest")[0]
+    balances = words_of(page).partition("Balance ")[2].partition(" Latest")[0]
     assert balances == (
         "At Stripe € 0 In the shop’s books € 9 At Stripe SEK 0 In the shop’s books SEK 36"
     )
@@ -194,7 +185,7 @@ def test_twenty_are_enough_of_each(owner: Buyer, sessions: Sessions) -> None:
         book(sessions, "charge", 100 + n, n=n)
         note(sessions, "missed_event", f"evt_{n}", "x", quiet=True)
     page = owner.get(PAGE)
-    text = words(page)
+    text = words_of(page)
     assert text.count(MISSED) == 20
     _, _, latest = text.partition("Latest in the books ")
     assert latest.count(" SEK ") == 20
@@ -206,7 +197,7 @@ def test_when_it_was_asked_last(owner: Buyer, sessions: Sessions) -> None:
     with sessions.begin() as db:
         for n, name in enumerate(("events", "ledger", "nightly")):
             db.add(Cursor(name=name, at=NOON + timedelta(minutes=n)))
-    text = words(owner.get(PAGE))
+    text = words_of(owner.get(PAGE))
     asked = re.findall(
         r"(Last asked for news|Books last kept|Everything last compared) (.*?12:\d\d)", text
     )
@@ -247,7 +238,7 @@ def test_what_a_bank_questions_is_shown_the_most_urgent_first(
         "https://dashboard.stripe.com/disputes/du_first",
         "https://dashboard.stripe.com/disputes/du_later",
     ]
-    days = re.findall(r"Answer by (.*?) at the latest", words(page))
+    days = re.findall(r"Answer by (.*?) at the latest", words_of(page))
     assert [re.findall(r"\d+", day) for day in days] == [["1"], ["2"]]
     assert isinstance(shop, Config)
 
@@ -267,6 +258,6 @@ def test_a_dispute_without_a_last_day_names_none(owner: Buyer, sessions: Session
                 checked_at=NOON,
             )
         )
-    text = words(owner.get(PAGE))
+    text = words_of(owner.get(PAGE))
     assert "Questioned by a bank SEK 281" in text
     assert "Answer by" not in text

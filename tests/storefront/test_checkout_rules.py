@@ -20,8 +20,7 @@ from shop.orders.queries import order_token
 from shop.payments.models import PaymentAttempt
 from shop.preferences.actions import set_preferences, write_starting_texts
 from shop.stock.models import StockLevel
-from tests.checkout.test_held_words import words
-from tests.support import ANNA, Buyer, Shelf, fields_of
+from tests.support import ANNA, Buyer, Shelf, fields_of, words_of
 
 ROOT = Path(__file__).parents[2]
 BEFORE_PAYING = ("/products/raven", "/cart", "/checkout")
@@ -44,7 +43,7 @@ def shopper(facts_of_seller: None, buyer: Buyer, shelf: Shelf) -> Buyer:
 
 
 def text(buyer: Buyer, path: str) -> str:
-    return words(buyer.get(path)).replace("\u00a0", " ")
+    return words_of(buyer.get(path))
 
 
 def checkout_form(buyer: Buyer) -> str:
@@ -302,7 +301,7 @@ def test_rule_24_the_confirmation_repeats_everything_and_survives_a_reload(
 ) -> None:
     placed = shopper.place()
     page = shopper.pay(placed.headers["location"])
-    told = words(page).replace("\u00a0", " ")
+    told = words_of(page)
     with sessions.begin() as db:
         order = db.scalars(select(Order)).one()
     assert isinstance(order.arrives_by, date)

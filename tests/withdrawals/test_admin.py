@@ -1,11 +1,8 @@
 """What the owner sees of withdrawals, and does about them."""
 
-import re
 from datetime import UTC, datetime, timedelta
-from html import unescape
 from typing import Any
 
-import httpx2
 import pytest
 from sqlalchemy import select, update
 
@@ -15,7 +12,7 @@ from shop.orders.models import Order
 from shop.owner.models import AuditEntry
 from shop.preferences.actions import set_preferences
 from shop.withdrawals.models import Withdrawal
-from tests.support import Buyer, FixedClock, Shelf
+from tests.support import Buyer, FixedClock, Shelf, words_of
 
 CAME = datetime(2026, 12, 1, 13, 5, tzinfo=UTC)
 
@@ -47,12 +44,6 @@ def put(sessions: Sessions, **facts: Any) -> int:
         return withdrawal.id
 
 
-def words(page: httpx2.Response) -> str:
-    main = re.split(r"<main[^>]*>", page.text)[1].partition("</main>")[0]
-    text = unescape(re.sub(r"<[^>]+>", " ", main)).replace("\u00a0", " ")
-    return re.sub(r"\s+", " ", text).strip()
-
-
 def buy(buyer: Buyer, shelf: Shelf, clock: FixedClock) -> None:
     clock.at = datetime.now(UTC)  # Stripe's stand-in lives today
     assert 'data-order="1001"' in buyer.buy(shelf.add("raven")).text
@@ -62,7 +53,7 @@ def buy(buyer: Buyer, shelf: Shelf, clock: FixedClock) -> None:
 def test_nothing_to_see(owner: Buyer) -> None:
     page = owner.get("/admin/withdrawals")
     assert page.status_code == 200
-    assert "Nobody has withdrawn from a purchase." in words(page)
+    assert "Nobody has withdrawn from a purchase." in words_of(page)
     assert 'href="/admin/withdrawals"' in owner.get("/admin/more").text
 
 
@@ -70,7 +61,7 @@ def test_the_newest_first_with_what_was_said(owner: Buyer, sessions: Sessions) -
     put(sessions, order_given="the blue one", message="Hello\nthere")
     put(sessions, name="Bo Berg", items="2 × Owl", at=CAME - timedelta(days=20))
     page = owner.get("/admin/withdrawals")
-    seen = words(page)
+    seen = words_of(page)
     assert seen.index("Bo Berg") < seen.index("Anna Ek")
     assert "No order matches. The buyer wrote: the blue one" in seen
     assert "2 × Owl" in seen
@@ -89,7 +80,7 @@ def test_the_days_left_to_pay_back(
 ) -> None:
     put(sessions)
     clock.advance(days=days)
-    assert says in words(owner.get("/admin/withdrawals"))
+    assert says in words_of(owner.get("/admin/withdrawals"))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +102,7 @@ def test_in_time_or_not(
         db.execute(update(Order).values(status="delivered"))
         write_entry(db, order_id, "delivered", by="shop", now=CAME - timedelta(days=days))
     put(sessions, order_id=order_id)
-    seen = words(owner.get("/admin/withdrawals"))
+    seen = words_of(owner.get("/admin/withdrawals"))
     assert "Order 1001 · SEK 281" in seen
     assert ("you decide" in seen) is (says is not None)
     assert says is None or says in seen
@@ -124,7 +115,7 @@ def test_an_unknown_day_of_arrival_counts_for_the_buyer(
     with sessions.begin() as db:
         order_id = db.scalars(select(Order.id)).one()
     put(sessions, order_id=order_id)
-    assert "treat it as in time" in words(owner.get("/admin/withdrawals"))
+    assert "treat it as in time" in words_of(owner.get("/admin/withdrawals"))
 
 
 def test_nothing_is_owed_for_what_was_never_paid(
@@ -135,15 +126,15 @@ def test_nothing_is_owed_for_what_was_never_paid(
         order_id = db.scalars(select(Order.id)).one()
         db.execute(update(Order).values(status="expired"))
     put(sessions, order_id=order_id)
-    seen = words(owner.get("/admin/withdrawals"))
+    seen = words_of(owner.get("/admin/withdrawals"))
     assert "Never paid" in seen
     assert "days left" not in seen
 
 
 def test_it_is_seen_to(owner: Buyer, sessions: Sessions, clock: FixedClock) -> None:
     withdrawal_id = put(sessions)
-    assert "1 withdrawal to see to" in words(owner.get("/admin"))
-    assert "by Tuesday 15 December at the latest" in words(owner.get("/admin"))
+    assert "1 withdrawal to see to" in words_of(owner.get("/admin"))
+    assert "by Tuesday 15 December at the latest" in words_of(owner.get("/admin"))
     clock.advance(days=2)
     seen_to = owner.post(f"/admin/withdrawals/{withdrawal_id}/seen-to")
     assert seen_to.status_code == 303
@@ -153,10 +144,10 @@ def test_it_is_seen_to(owner: Buyer, sessions: Sessions, clock: FixedClock) -> N
     with sessions.begin() as db:  # a second press changes nothing
         assert db.get_one(Withdrawal, withdrawal_id).handled_at == CAME + timedelta(days=2)
     page = owner.follow(seen_to)
-    assert "Marked as seen to." in words(page)
-    assert "Seen to 3 December" in words(page)
-    assert "days left" not in words(page)
-    assert "to see to" not in words(owner.get("/admin"))
+    assert "Marked as seen to." in words_of(page)
+    assert "Seen to 3 December" in words_of(page)
+    assert "days left" not in words_of(page)
+    assert "to see to" not in words_of(owner.get("/admin"))
     with sessions.begin() as db:
         deeds = [row.action for row in db.scalars(select(AuditEntry))]
     assert deeds.count("withdrawal-seen-to") == 1
@@ -167,9 +158,9 @@ def test_the_home_page_says_when_it_is_too_late(
 ) -> None:
     put(sessions)
     clock.advance(days=14)
-    assert "Overdue" not in words(owner.get("/admin"))
+    assert "Overdue" not in words_of(owner.get("/admin"))
     clock.advance(days=1)
-    assert "Overdue" in words(owner.get("/admin"))
+    assert "Overdue" in words_of(owner.get("/admin"))
 
 
 @pytest.mark.parametrize("wrong", ["2", "0", "x", "9" * 30, "-1"])
@@ -184,9 +175,9 @@ def test_an_order_that_is_withdrawn_is_not_sent_by_habit(
     buy(buyer, shelf, clock)
     fields = {"order_given": "1001", "name": "Anna", "email": "anna@example.se", "confirm": "1"}
     assert buyer.post("/withdrawal", **fields).status_code == 303
-    assert "Nothing to send." in words(owner.get("/admin/orders"))
+    assert "Nothing to send." in words_of(owner.get("/admin/orders"))
     assert owner.post("/admin/orders/1001/shipment").status_code == 409
-    page = words(owner.get("/admin/orders/1001"))
+    page = words_of(owner.get("/admin/orders/1001"))
     assert "The buyer has withdrawn, so do not send it." in page
     assert "The buyer withdrew from the purchase" in page
     owner.post("/admin/orders/1001/review")

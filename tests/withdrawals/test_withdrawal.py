@@ -29,7 +29,7 @@ from shop.reports.verify import verify
 from shop.withdrawals.models import Withdrawal
 from shop.worker import WRITERS
 from tests.mail.tools import Recorder, post_office
-from tests.support import NOON, Buyer, FixedClock, Shelf, fields_of, on_both_databases
+from tests.support import NOON, Buyer, FixedClock, Shelf, fields_of, on_both_databases, words_of
 
 BY_HAND = {"order_given": "1001", "name": "Anna Ek", "email": "anna@example.se"}
 
@@ -67,13 +67,6 @@ def bought(shop: Config, buyer: Buyer, shelf: Shelf, sessions: Sessions) -> Boug
     return Bought(sessions, order_id, order_token(Signer(shop.secret_keys), order_id))
 
 
-def words(page: httpx2.Response) -> str:
-    """Return what a reader sees of the page's own part."""
-    main = re.split(r"<main[^>]*>", page.text)[1].partition("</main>")[0]
-    text = unescape(re.sub(r"<[^>]+>", " ", main)).replace("\u00a0", " ")
-    return re.sub(r"\s+([.,:])", r"\1", re.sub(r"\s+", " ", text)).strip()
-
-
 def confirm(visitor: Buyer, page: httpx2.Response, **changes: Any) -> httpx2.Response:
     """Press the button of the page that asks to confirm."""
     fields = list(pairs_of(page.text))
@@ -96,7 +89,7 @@ def pairs_of(html: str) -> list[tuple[str, str]]:
 def declare(visitor: Buyer, **fields: Any) -> httpx2.Response:
     """Fill in the form, confirm, and follow to the receipt."""
     asked = visitor.post("/withdrawal", **fields)
-    assert asked.status_code == 200, words(asked)
+    assert asked.status_code == 200, words_of(asked)
     return visitor.follow(confirm(visitor, asked))
 
 
@@ -164,7 +157,7 @@ def test_by_the_orders_link(
     assert re.fullmatch(r"/withdrawal/1-[a-z2-7]{26}", done.headers["location"])
     receipt = buyer.follow(done)
     assert receipt.status_code == 200
-    moment = re.search(r"\d{1,2} \S+ \d{4} \d\d:\d\d", words(receipt))
+    moment = re.search(r"\d{1,2} \S+ \d{4} \d\d:\d\d", words_of(receipt))
     assert moment is not None
     [statement] = statements(sessions)
     assert (statement.order_id, statement.order_given) == (bought.id, "1001")
@@ -186,8 +179,8 @@ def test_by_the_orders_link(
 def test_one_line_of_several(buyer: Buyer, bought: Bought, sessions: Sessions) -> None:
     fields = fields_of(buyer.get(f"/withdrawal?order={bought.token}").text, "withdrawal")
     receipt = declare(buyer, **fields | {"lines": "2", "message": "Den var för stor."})
-    assert "2 × Ugglan" in words(receipt)
-    assert "Raven" not in words(receipt)
+    assert "2 × Ugglan" in words_of(receipt)
+    assert "Raven" not in words_of(receipt)
     [statement] = statements(sessions)
     assert (statement.items, statement.message) == ("2 × Ugglan", "Den var för stor.")
     assert bought.timeline()[-2] == ("withdrawal", "buyer", "2 × Ugglan")
@@ -230,7 +223,7 @@ def test_a_link_that_is_none_of_ours_shows_nothing_and_refuses_nothing(
 ) -> None:
     page = buyer.http.get("/withdrawal", params={"order": token})
     assert page.status_code == 200
-    assert "Anna" not in words(page)
+    assert "Anna" not in words_of(page)
     assert 'name="order_given"' in page.text
     assert declare(buyer, **BY_HAND, order=token).status_code == 200
     assert [statement.order_id for statement in statements(sessions)] == [bought.id]
@@ -241,7 +234,7 @@ def test_the_link_of_one_order_is_not_the_proof_of_another(
 ) -> None:
     number, _, proof = bought.token.partition("-")
     page = buyer.get(f"/withdrawal?order={int(number) + 1}-{proof}")
-    assert "Anna" not in words(page)
+    assert "Anna" not in words_of(page)
 
 
 def test_a_link_is_kept_out_of_caches_and_logs_elsewhere(buyer: Buyer, bought: Bought) -> None:
@@ -314,7 +307,7 @@ def test_a_stranger_cannot_tell_whether_an_order_exists(
         fields = BY_HAND | {"order_given": given}
         asked = stranger.post("/withdrawal", **fields)
         receipt = stranger.follow(confirm(stranger, asked))
-        seen.append([words(page).replace(given, "N") for page in (asked, receipt)])
+        seen.append([words_of(page).replace(given, "N") for page in (asked, receipt)])
         assert "Raven" not in asked.text + receipt.text
         assert "Strandvägen" not in asked.text + receipt.text
     assert seen[0] == seen[1]
@@ -333,7 +326,7 @@ def test_an_order_that_is_on_its_way_is_not_held(
 
 def test_the_order_page_says_so(buyer: Buyer, bought: Bought) -> None:
     declare(buyer, **BY_HAND)
-    page = words(Buyer(buyer.http, "/en").get(f"/orders/{bought.token}"))
+    page = words_of(Buyer(buyer.http, "/en").get(f"/orders/{bought.token}"))
     assert page.startswith("Your withdrawal has been received Nothing is sent until the shop has")
     assert "You withdrew from the purchase." in page
 
@@ -347,12 +340,12 @@ def test_the_same_thing_twice_counts_once(buyer: Buyer, bought: Bought, sessions
     assert confirm(english, asked).status_code == 303
     again = confirm(english, asked)
     assert again.status_code == 200
-    assert words(again).startswith("This has already been received")
-    assert "Anna" not in words(again)
+    assert words_of(again).startswith("This has already been received")
+    assert "Anna" not in words_of(again)
     # by the order's link, for the whole order
     fields = fields_of(buyer.get(f"/withdrawal?order={bought.token}").text, "withdrawal")
     by_link = english.post("/withdrawal", **fields | {"lines": ["1", "2"]})
-    assert words(confirm(english, by_link)).startswith("This has already been received")
+    assert words_of(confirm(english, by_link)).startswith("This has already been received")
     assert len(statements(sessions)) == 1
     assert len(mails(sessions)) == 2
     assert [kind for kind, *_ in bought.timeline()].count("withdrawal") == 1
@@ -510,8 +503,8 @@ def test_too_many_from_one_place_wait_and_lose_nothing(
     refused = confirm(english, asked)
     assert refused.status_code == 429
     assert refused.headers["retry-after"] == "3601"
-    assert "What you wrote is still here" in words(refused)
-    assert "butik@example.se" in words(refused)
+    assert "What you wrote is still here" in words_of(refused)
+    assert "butik@example.se" in words_of(refused)
     assert pairs_of(refused.text) == pairs_of(asked.text)
     assert len(statements(sessions)) == 10
     clock.advance(hours=1, seconds=1)
