@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -222,6 +223,7 @@ class PageCache:
         shared = [header for header in headers if header[0] not in own]
         shared.append((b"cache-control", b"public, no-cache"))
         shared.append((b"vary", b"Accept-Encoding, Cookie"))
+        shared = [_one(header) for header in shared]
         body = b"".join(message.get("body", b"") for message in messages[1:])
         until = time.monotonic() + self._lifetime()
         return KeptPage(scope["route"], shared, body, generation, until)
@@ -241,6 +243,14 @@ class PageCache:
 
     def _drop(self, key: Key) -> None:
         self._bytes -= len(self._pages.pop(key).body)
+
+
+@lru_cache(maxsize=256)
+def _one(header: Header) -> Header:
+    """Return the one that stands for all that are the same: the server looks at every letter of
+    every header, and those of a thousand pages would not stay in the processor's own memory.
+    """
+    return header
 
 
 def _for_everybody(scope: Scope, key: Key) -> Scope:
