@@ -228,6 +228,7 @@ def surroundings(request: Request) -> dict[str, Any]:
     live: LivePreferences = state.preferences
     locale, urls, path = state.locale, live.urls, request.scope["path"]
     query = f"?{request.url.query}" if request.url.query else ""
+    cookie = get_cookie(request, COOKIE)
     return {
         "shop": live.current,
         "demo": state.config.demo,
@@ -245,7 +246,7 @@ def surroundings(request: Request) -> dict[str, Any]:
         },
         "front": Storefront(live.current, urls, locale, local_day(state.till.now())),
         "language_name": language_name,
-        "cart_count": read_cart(get_cookie(request, COOKIE), state.signer).count,
+        "cart_count": read_cart(cookie, state.signer).count if cookie else 0,
         "request_id": state.request_id,
         "note": request.query_params.get("note", ""),
     }

@@ -208,8 +208,10 @@ def product(request: Request) -> Response:
 
 
 def _in_cart(request: Request, offer: Offer) -> bool:
-    cart = read_cart(get_cookie(request, COOKIE), request.state.signer)
-    return any(choice.variant.id in cart.quantities for choice in offer.choices)
+    if not (cookie := get_cookie(request, COOKIE)):
+        return False
+    there = read_cart(cookie, request.state.signer).quantities
+    return any(choice.variant.id in there for choice in offer.choices)
 
 
 def _dispatch(request: Request, found: ShownProduct, today: date) -> date:

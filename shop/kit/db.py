@@ -234,6 +234,10 @@ def do_last(db: Session, statement: Executable) -> None:
     db.info[LAST] = statement
 
 
+class WritingSession(Session):
+    """A session whose changes are listened to; those of readers are spared that."""
+
+
 class Sessions:
     """Where transactions begin: ``with sessions.begin() as db:`` commits at the end, or undoes.
 
@@ -243,7 +247,9 @@ class Sessions:
     def __init__(self, engine: Engine, *, one_at_a_time: bool) -> None:
         self.engine = engine
         self.forget: Callable[[], None] = lambda: None
-        self._maker = sessionmaker(engine, expire_on_commit=False)
+        self._maker: sessionmaker[Any] = sessionmaker(
+            engine, class_=WritingSession, expire_on_commit=False
+        )
         self._turn: AbstractContextManager[Any] = (
             threading.Lock() if one_at_a_time else nullcontext()
         )
@@ -265,9 +271,27 @@ class Sessions:
             self.forget()
 
 
+class ReadSessions(Sessions):
+    """Where one only reads: there is nothing to listen to, and nothing to commit."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine, one_at_a_time=False)
+        self._maker = sessionmaker(engine)
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        _open.count = getattr(_open, "count", 0) + 1
+        try:
+            with self._maker() as db:
+                yield db
+                db.flush()  # a change is refused by the database, and not just forgotten
+        finally:
+            _open.count -= 1
+
+
 def write_sessions(url: str) -> Sessions:
     return Sessions(write_engine(url), one_at_a_time=is_sqlite(url))
 
 
 def read_sessions(url: str) -> Sessions:
-    return Sessions(read_engine(url), one_at_a_time=False)
+    return ReadSessions(read_engine(url))

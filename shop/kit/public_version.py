@@ -11,7 +11,7 @@ from typing import TypeVar
 from sqlalchemy import Delete, FromClause, Insert, TableClause, Update, event, select, update
 from sqlalchemy.orm import Mapped, ORMExecuteState, Session, UOWTransaction, mapped_column
 
-from shop.kit.db import Base, do_last
+from shop.kit.db import Base, WritingSession, do_last
 
 
 class PublicVersion(Base):
@@ -40,14 +40,14 @@ def read_by_buyers(table: Table) -> Table:
     return table
 
 
-@event.listens_for(Session, "before_flush")
+@event.listens_for(WritingSession, "before_flush")
 def _rows_change(db: Session, _flush: UOWTransaction, _objects: object) -> None:
     changes = [*db.new, *db.deleted, *(row for row in db.dirty if db.is_modified(row))]
     if any(row.__tablename__ in _tables for row in changes):
         raise_public_version(db)
 
 
-@event.listens_for(Session, "do_orm_execute")
+@event.listens_for(WritingSession, "do_orm_execute")
 def _statement_changes(state: ORMExecuteState) -> None:
     statement = state.statement
     if isinstance(statement, Insert | Update | Delete) and _name(statement.table) in _tables:

@@ -47,7 +47,12 @@ def make_environment(*, html: bool, **shop_globals: Any) -> Environment:
     # Words are most of what a page asks for: straight there, and not through the context twice.
     say = _speaker(Markup if html else str)
     environment.globals.update(
-        gettext=say, _=say, money=_money, remembered=_remembering(), **shop_globals
+        gettext=say,
+        _=say,
+        money=_money,
+        current_locale=i18n.current_locale,
+        remembered=_remembering(),
+        **shop_globals,
     )
     return environment
 
