@@ -48,6 +48,7 @@ from shop.shipping.names import method_name
 from shop.shipping.queries import DeliveryOption, delivery_options, with_pickup
 from shop.stock.actions import reserve
 from shop.tax.queries import sellers_rate_bp
+from shop.tax.sums import Sums
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,7 @@ def place_order(
     reduction = _reduction(db, shown, choice, now)
     _check_what_was_shown(shown, delivery, reduction, choice, seller)
     _leave_some_for_others(db, cart, buyer, placed_from, seller.preferences, now)
-    order, lines = _write_order(
-        db, cart, shown, buyer, placed_from, delivery, reduction, seller, now
-    )
+    order = _write_order(db, cart, shown, buyer, placed_from, delivery, reduction, seller, now)
     # The shelf first, then the code, as whoever gives them back: or two could wait for each other.
     reserve(db, held_quantities(db, order.id))
     _redeem(db, order, reduction, now)
@@ -120,7 +119,7 @@ def place_order(
     return start_attempt(
         db,
         order,
-        lines,
+        order.lines,
         shipping_name=method_name(delivery.method),
         success_url=seller.urls.absolute(f"/checkout/return?order={token}", buyer.locale)
         + "&session_id={CHECKOUT_SESSION_ID}",
@@ -228,27 +227,11 @@ def _write_order(  # noqa: PLR0913, PLR0917 - all that an order is made of
     reduction: Reduction,
     seller: Seller,
     now: datetime,
-) -> tuple[Order, list[OrderLine]]:
+) -> Order:
     wishes, today = seller.preferences, local_day(now)
     rate_bp = sellers_rate_bp(db, wishes, today)
     found = sums_of(shown, delivery, rate_bp, reduction.amount)
     dispatch = dispatch_date(today, wishes.dispatch_days, shown.lead_time_days)
-    lines = [
-        OrderLine(
-            variant_id=line.goods.variant_id,
-            quantity=line.quantity,
-            from_stock=not line.availability.made_to_order,
-            name=line.goods.name,
-            sku=line.goods.sku,
-            personal_text=line.words,
-            photo_hash=line.goods.photo_hash,
-            currency=wishes.currency,
-            price_amount=line.price_amount,
-            vat_rate_bp=rate_bp,
-            **asdict(of_line),
-        )
-        for line, of_line in zip(shown.to_order, found.lines, strict=True)
-    ]
     order = Order(
         number=next_number(db),
         cart_id=cart.id,
@@ -268,8 +251,27 @@ def _write_order(  # noqa: PLR0913, PLR0917 - all that an order is made of
         vat_amount=found.vat_amount,
         total_amount=found.total_amount,
     )
-    order.lines = lines
+    order.lines = _order_lines(shown, found, wishes.currency, rate_bp)
     db.add(order)
     db.flush()  # the database gives the order its id, which its links and its ledger name
     write_entry(db, order.id, "placed", by="buyer", now=now)
-    return order, lines
+    return order
+
+
+def _order_lines(shown: ShownCart, sums: Sums, currency: str, rate_bp: int) -> list[OrderLine]:
+    return [
+        OrderLine(
+            variant_id=line.goods.variant_id,
+            quantity=line.quantity,
+            from_stock=not line.availability.made_to_order,
+            name=line.goods.name,
+            sku=line.goods.sku,
+            personal_text=line.words,
+            photo_hash=line.goods.photo_hash,
+            currency=currency,
+            price_amount=line.price_amount,
+            vat_rate_bp=rate_bp,
+            **asdict(of_line),
+        )
+        for line, of_line in zip(shown.to_order, sums.lines, strict=True)
+    ]

@@ -19,6 +19,7 @@ from shop.orders.queries import held_quantities
 from shop.payments.gateway import CheckoutSession
 from shop.payments.models import LIVE, SHORTEST_PAGE, PaymentAttempt, Status
 from shop.payments.refunds import refund_by_itself
+from shop.payments.requests import coupon_request, session_request
 from shop.preferences.queries import preferences
 from shop.stock.actions import consume, release, reserve
 from shop.stock.errors import OutOfStock
@@ -41,62 +42,22 @@ def start_attempt(  # noqa: PLR0913 - named at its one call
 ) -> PaymentAttempt:
     """Write down the complete request for a payment page, before anything is sent."""
     attempt_id, expires_at = random_token(), now + SESSION_LIFE
-    currency = order.currency.lower()
-    metadata = {"order_id": str(order.id), "attempt_id": attempt_id}
-    request = {
-        "mode": "payment",
-        "client_reference_id": str(order.id),
-        "customer_email": order.email,
-        "locale": order.locale,
-        "expires_at": int(expires_at.timestamp()),
-        "adaptive_pricing": {"enabled": False},
-        "line_items": [
-            {
-                "quantity": line.quantity,
-                "price_data": {
-                    "currency": currency,
-                    "unit_amount": line.price_amount,
-                    "tax_behavior": "inclusive",
-                    "product_data": {"name": line.name, "metadata": {"sku": line.sku}},
-                },
-            }
-            for line in lines
-        ],
-        "shipping_options": [
-            {
-                "shipping_rate_data": {
-                    "type": "fixed_amount",
-                    "display_name": shipping_name,
-                    "tax_behavior": "inclusive",
-                    "fixed_amount": {"amount": order.shipping_amount, "currency": currency},
-                }
-            }
-        ],
-        "metadata": metadata,
-        "payment_intent_data": {"metadata": metadata},
-        "success_url": success_url,
-        "cancel_url": cancel_url,
-    }
-    coupon = None
-    if order.discount_amount:
-        request["discounts"] = [{"coupon": attempt_id}]
-        coupon = json.dumps(
-            {
-                "id": attempt_id,
-                "name": order.discount_code,
-                "amount_off": order.discount_amount,
-                "currency": currency,
-                "duration": "once",
-                "max_redemptions": 1,
-            },
-            ensure_ascii=False,
-        )
+    request = session_request(
+        order,
+        lines,
+        attempt_id=attempt_id,
+        expires_at=expires_at,
+        shipping_name=shipping_name,
+        success_url=success_url,
+        cancel_url=cancel_url,
+    )
+    coupon = coupon_request(order, attempt_id=attempt_id)
     attempt = PaymentAttempt(
         id=attempt_id,
         order_id=order.id,
         status=Status.CREATING,
         request=json.dumps(request, ensure_ascii=False),
-        coupon=coupon,
+        coupon=json.dumps(coupon, ensure_ascii=False) if coupon else None,
         fingerprint=fingerprint,
         amount=order.total_amount,
         currency=order.currency,
