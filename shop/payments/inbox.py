@@ -16,7 +16,7 @@ from shop.payments.models import ProviderEvent
 from shop.payments.queries import attempt_of_payment, attempt_of_session
 from shop.payments.till import Till
 
-# In plain SQL, because it is the same on both databases and has no common form in SQLAlchemy.
+# In plain SQL, whose row count says whether it is new; that of an ORM's INSERT does not everywhere.
 _INSERT_ONCE = text(
     "INSERT INTO provider_events (id, type, object_id, payload, received_at, tries)"
     " VALUES (:id, :type, :object_id, :payload, :now, 0) ON CONFLICT (id) DO NOTHING"

@@ -15,7 +15,7 @@ KINDS = {
     "payment_refund": LedgerKind.REFUND,
     "payout_reversal": LedgerKind.PAYOUT_FAILURE,
 }
-# In plain SQL, because it is the same on both databases and has no common form in SQLAlchemy.
+# In plain SQL, whose row count says whether it is new; that of an ORM's INSERT does not everywhere.
 _BOOK_ONCE = text(
     "INSERT INTO ledger_entries"
     " (transaction_id, kind, amount, currency, source_id, order_id, at, available_at)"
