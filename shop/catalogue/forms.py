@@ -10,11 +10,11 @@ from wtforms.widgets import TextInput
 
 from shop.catalogue.actions import Details, Words
 from shop.catalogue.models import Collection, CollectionText, Kind, Product, ProductText
-from shop.kit.forms import CountField, LineField, MoneyField, Needed, ShopForm, clean_lines
+from shop.kit.forms import AtMost, CountField, LineField, MoneyField, Needed, ShopForm, clean_lines
 from shop.kit.i18n import format_number
 from shop.kit.i18n import gettext as _
 from shop.kit.i18n import lazy_gettext as lazy
-from shop.preferences.forms import AtMost, language_name
+from shop.preferences.forms import language_name
 
 LONGEST_NAME = 120
 LONGEST_TEXT = 5000

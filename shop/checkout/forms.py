@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
 from wtforms import Field, Form, HiddenField, SelectField, TextAreaField
 from wtforms.validators import ValidationError
 
 from shop.cart.forms import without_commands
 from shop.discounts.errors import BelowMinimum, CodeRefused, NotYet, Over, UsedUp
-from shop.kit.forms import LineField, Needed, ShopForm, clean_lines
+from shop.kit.forms import LineField, Needed, ShopForm, clean_lines, email_address
 from shop.kit.i18n import country_choices, format_day, format_money
 from shop.kit.i18n import gettext as _
 from shop.kit.i18n import lazy_gettext as lazy
@@ -78,7 +77,8 @@ class CheckoutForm(ShopForm):
         lazy("Name"), [Needed(lazy("Enter your name, so that the post can find you."))]
     )
     email = LineField(
-        lazy("E-mail"), [Needed(lazy("Enter your e-mail address: the confirmation goes there."))]
+        lazy("E-mail"),
+        [Needed(lazy("Enter your e-mail address: the confirmation goes there.")), email_address],
     )
     address = LineField(
         lazy("Street address"), [NeededToSend(lazy("Enter the street and number."))]
@@ -129,15 +129,6 @@ class CheckoutForm(ShopForm):
                     "can do."
                 )
             )
-
-    def validate_email(self, field: Field) -> None:
-        try:
-            checked = validate_email(field.data, check_deliverability=False)
-        except EmailNotValidError as error:
-            raise ValidationError(
-                _("Enter a complete e-mail address, such as anna@example.se.")
-            ) from error
-        field.data = checked.normalized
 
     def validate_postal_code(self, field: Field) -> None:
         if self.country.data != "SE" or self.fetched:

@@ -7,10 +7,9 @@ from wtforms.validators import Optional, ValidationError
 
 from shop.discounts.models import Discount, Kind
 from shop.discounts.queries import normalised
-from shop.kit.forms import CountField, LineField, MoneyField, Needed, ShopForm
+from shop.kit.forms import AtMost, CountField, LineField, MoneyField, Needed, ShopForm
 from shop.kit.i18n import gettext as _
 from shop.kit.i18n import lazy_gettext as lazy
-from shop.preferences.forms import AtMost
 
 LONGEST_CODE = 30  # Stripe shows it as the coupon's name, of at most 40 signs
 MOST_USES = 100_000

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from email_validator import EmailNotValidError, validate_email
 from wtforms import Field, Form, StringField
 from wtforms.validators import ValidationError
 from wtforms.widgets import TextInput
@@ -13,6 +14,7 @@ from shop.kit import i18n
 from shop.kit.i18n import gettext as _
 
 MAX_AMOUNT = 99_999_999  # Stripe's largest charge, in minor units
+LONGEST_EMAIL = 254  # of an address that can be written to at all
 
 
 class ShopForm(Form):
@@ -120,3 +122,32 @@ class Needed:
             if field.errors:  # a more exact message is there already
                 return
             raise ValidationError(str(self.message))
+
+
+class AtMost:
+    """Refuse a text longer than *most* characters."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+
+    def __call__(self, _form: Form, field: Field) -> None:
+        if len(field.data or "") > self.most:
+            raise ValidationError(
+                _("Too long: use at most %(most)s characters.") % {"most": self.most}
+            )
+
+
+def email_address(_form: Form, field: Field) -> None:
+    """Refuse what is no e-mail address, and write it as all others; an empty field may stay empty.
+
+    One that is too long is looked at no further.
+    """
+    if not field.data:
+        return
+    try:
+        checked = validate_email(field.data[: LONGEST_EMAIL + 1], check_deliverability=False)
+    except EmailNotValidError as error:
+        raise ValidationError(
+            _("Enter a complete e-mail address, such as anna@example.se.")
+        ) from error
+    field.data = checked.normalized

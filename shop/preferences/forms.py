@@ -6,11 +6,18 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from babel import Locale
-from email_validator import EmailNotValidError, validate_email
 from wtforms import BooleanField, Field, Form, SelectField, SelectMultipleField, TextAreaField
 from wtforms.validators import ValidationError
 
-from shop.kit.forms import CountField, LineField, Needed, ShopForm, clean_lines
+from shop.kit.forms import (
+    AtMost,
+    CountField,
+    LineField,
+    Needed,
+    ShopForm,
+    clean_lines,
+    email_address,
+)
 from shop.kit.i18n import country_name, known_locales
 from shop.kit.i18n import gettext as _
 from shop.kit.i18n import lazy_gettext as lazy
@@ -18,31 +25,6 @@ from shop.preferences.values import Preferences
 
 CURRENCIES = ("SEK", "EUR", "NOK", "DKK", "GBP", "USD")  # all have hundredths, as our fields do
 SWEDISH_POSTAL_CODE = re.compile(r"(\d{3}) ?(\d{2})", re.ASCII)
-
-
-class AtMost:
-    """Refuse a text longer than *most* characters."""
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-
-    def __call__(self, _form: Form, field: Field) -> None:
-        if len(field.data or "") > self.most:
-            raise ValidationError(
-                _("Too long: use at most %(most)s characters.") % {"most": self.most}
-            )
-
-
-def email_address(_form: Form, field: Field) -> None:
-    """Refuse what is no e-mail address; an empty field may stay empty."""
-    if not field.data:
-        return
-    try:
-        field.data = validate_email(field.data, check_deliverability=False).normalized
-    except EmailNotValidError as error:
-        raise ValidationError(
-            _("Enter a complete e-mail address, such as anna@example.se.")
-        ) from error
 
 
 def web_address(_form: Form, field: Field) -> None:

@@ -9,11 +9,11 @@ from typing import Any, cast
 from wtforms import BooleanField, DateField, Field, FieldList, FormField, SelectField, TextAreaField
 from wtforms.validators import ValidationError
 
-from shop.kit.forms import CountField, LineField, MoneyField, Needed, ShopForm, clean_lines
+from shop.kit.forms import AtMost, CountField, LineField, MoneyField, Needed, ShopForm, clean_lines
 from shop.kit.i18n import country_name, format_day, speaking
 from shop.kit.i18n import gettext as _
 from shop.kit.i18n import lazy_gettext as lazy
-from shop.preferences.forms import AtMost, country_codes, language_name
+from shop.preferences.forms import country_codes, language_name
 from shop.preferences.values import Preferences
 from shop.shipping.actions import OTHER_EU, Tier, ZoneFacts
 from shop.shipping.models import Method, ShippingRate, ShippingZone

@@ -2,16 +2,13 @@
 
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
-from wtforms import Field
 from wtforms.validators import ValidationError
 
-from shop.kit.forms import CountField, LineField, Needed, ShopForm
+from shop.kit.forms import CountField, LineField, Needed, ShopForm, email_address
 from shop.kit.i18n import gettext as _
 from shop.kit.i18n import lazy_gettext as lazy
 
 MOST_PIECES = 9999
-LONGEST_EMAIL = 254
 
 
 class CountForm(ShopForm):
@@ -40,15 +37,6 @@ class CountForm(ShopForm):
 class WaitForm(ShopForm):
     """Where to write when something can be had again."""
 
-    email = LineField(lazy("E-mail"), [Needed(lazy("Enter the e-mail address to write to."))])
-
-    def validate_email(self, field: Field) -> None:
-        try:
-            checked = validate_email(
-                (field.data or "")[: LONGEST_EMAIL + 1], check_deliverability=False
-            )
-        except EmailNotValidError as error:
-            raise ValidationError(
-                _("Enter a complete e-mail address, such as anna@example.se.")
-            ) from error
-        field.data = checked.normalized
+    email = LineField(
+        lazy("E-mail"), [Needed(lazy("Enter the e-mail address to write to.")), email_address]
+    )

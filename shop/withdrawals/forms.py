@@ -3,18 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
 from wtforms import Field, HiddenField, SelectMultipleField, TextAreaField
 from wtforms.validators import ValidationError
 
-from shop.kit.forms import LineField, Needed, ShopForm, clean_lines
+from shop.kit.forms import AtMost, LineField, Needed, ShopForm, clean_lines, email_address
 from shop.kit.i18n import gettext as _
 from shop.kit.i18n import lazy_gettext as lazy
 from shop.orders.models import Order, OrderLine
-from shop.preferences.forms import AtMost
 
 LONGEST_NAME = 100
-LONGEST_EMAIL = 254
 LONGEST_ORDER = 200
 LONGEST_ITEMS = 500
 LONGEST_MESSAGE = 2000
@@ -41,7 +38,7 @@ class WithdrawalForm(ShopForm):
     name = LineField(lazy("Name"), [Needed(lazy("Enter your name.")), AtMost(LONGEST_NAME)])
     email = LineField(
         lazy("E-mail"),
-        [Needed(lazy("Enter your e-mail address: the receipt goes there.")), AtMost(LONGEST_EMAIL)],
+        [Needed(lazy("Enter your e-mail address: the receipt goes there.")), email_address],
     )
     order_given = LineField(
         lazy("Order number"),
@@ -74,14 +71,6 @@ class WithdrawalForm(ShopForm):
     def can_choose(self) -> bool:
         """Whether there are lines to choose among."""
         return len(self.offered) > 1
-
-    def validate_email(self, field: Field) -> None:
-        try:
-            field.data = validate_email(field.data, check_deliverability=False).normalized
-        except EmailNotValidError as error:
-            raise ValidationError(
-                _("Enter a complete e-mail address, such as anna@example.se.")
-            ) from error
 
     def validate_lines(self, field: Field) -> None:
         if self.can_choose and not field.data:
