@@ -206,6 +206,18 @@ def test_a_session_that_is_no_longer_open_when_its_answer_comes_is_settled(
     assert read(sessions, attempt.id).url is None
 
 
+def test_who_asks_for_a_page_that_was_paid_already_gets_none_and_the_order_is_paid_at_once(
+    shelf: Shelf, sessions: Sessions, till: Till, stand_in: StandInServer
+) -> None:
+    variant_id = shelf.add()
+    attempt = opened(sessions, till, variant_id)
+    stand_in.control(f"sessions/{attempt.session_id}/pay")
+    change(sessions, attempt.id, status="creating", session_id=None, url=None)
+    request_changed(sessions, attempt, locale="en")  # refused: the key was used for another
+    assert open_session(till, attempt.id) is None
+    assert stand(sessions, variant_id) == ([("paid", "paid")], 0, 0)
+
+
 # --- the coupon -----------------------------------------------------------------------------------
 
 
