@@ -22,10 +22,16 @@ from shop.payments.gateway import API_VERSION, EVENTS, StripeGateway
 from shop.payments.till import Till
 from shop.sandbox.stand_in.server import StandInServer
 from tests.browser import browser, new_page
+from tests.compiled import statements_stay_compiled, templates_stay_compiled
 from tests.postgres import postgresql, server_programs
 from tests.support import Buyer, Shelf, free_socket, open_shop, serving
 
-__all__ = ["browser", "new_page"]  # one browser for all: a thread has room for one Playwright
+__all__ = [
+    "browser",  # one for all: a thread has room for one Playwright
+    "new_page",
+    "statements_stay_compiled",
+    "templates_stay_compiled",
+]
 
 STRIPE_KEY = "sk_test_of_the_tests"
 
@@ -177,7 +183,7 @@ def new_buyer(shop: Config) -> Iterator[Callable[[], Buyer]]:
     with ExitStack() as stack:
 
         def arrive() -> Buyer:
-            http = httpx2.Client(base_url=shop.base_url, timeout=30)
+            http = httpx2.Client(base_url=shop.base_url, timeout=30, verify=False)
             return Buyer(stack.enter_context(http))
 
         yield arrive
@@ -193,6 +199,6 @@ def owner(shop: Config, sessions: Sessions, clock: Clock) -> Iterator[Buyer]:
     """Return the owner of the served shop, signed in by a one-time link."""
     with sessions.begin() as db:
         token = invite_owner(db, "agare@example.se", now=clock())
-    with httpx2.Client(base_url=shop.base_url, timeout=30) as http:
+    with httpx2.Client(base_url=shop.base_url, timeout=30, verify=False) as http:
         assert http.post(f"/admin/sign-in/{token}").status_code == 303
         yield Buyer(http)
