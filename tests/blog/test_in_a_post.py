@@ -155,6 +155,24 @@ def test_a_card_shows_itself_and_takes_the_height_that_it_needs(
     assert {type(one["value"]) for one in heard} == {int}
 
 
+@pytest.mark.parametrize("path", ["/products/raven", "/shelf"])
+def test_a_frame_that_has_no_width_yet_asks_for_the_least_height(
+    shop: Config, shelf: Shelf, blog: Blog, reader: Reader, photo: None, path: str
+) -> None:
+    shelf.add(
+        "raven", names={"sv": "Räven med ett långt namn, som tar många rader i en smal spalt"}
+    )
+    card = reader.open(blog.write(shop, path, width=0))
+    reader.page.wait_for_function("window.heard.length >= 2")
+    assert {one["value"] for one in reader.page.evaluate("window.heard")} == {200}
+    reader.page.evaluate("document.querySelector('iframe').width = 500")
+    card.wait_for_function("innerWidth == 500")
+    needed = card.evaluate("Math.ceil(document.body.getBoundingClientRect().height)")
+    assert needed > 200
+    reader.page.wait_for_function(f"document.querySelector('iframe').height == {needed}")
+    assert {one["value"] for one in reader.page.evaluate("window.heard")} == {200, needed}
+
+
 @pytest.mark.parametrize("path", ["/products/raven", "/products/made", "/products/sold", "/shelf"])
 def test_at_the_least_height_the_most_important_is_there(
     shop: Config, shelf: Shelf, reader: Reader, photo: None, path: str
