@@ -17,7 +17,8 @@ from shop.listings.storefront import Storefront
 
 SHELF = "/shelf"
 PRODUCT = re.compile(r"/products/([a-z0-9-]{1,80})")
-WIDTH, HEIGHT = 500, 240  # where nothing is asked for; the card tells the page its real height
+# where nothing is asked for; the card tells WordPress its real height, and elsewhere it must be enough
+WIDTH, HEIGHT, HEIGHT_OF_SHELF = 500, 280, 340
 WIDEST = 600
 THUMBNAIL = 400  # pixels of a side
 MOST_PARAMETERS = 100
@@ -72,7 +73,8 @@ def answer(
 ) -> dict[str, Any]:
     """Return what oEmbed asks for, of a page with that *title*."""
     shop = front.shop
-    width, height = min(WIDEST, room.width or WIDTH), min(HEIGHT, room.height or HEIGHT)
+    needed = HEIGHT_OF_SHELF if address.path == SHELF else HEIGHT
+    width, height = min(WIDEST, room.width or WIDTH), min(needed, room.height or needed)
     told: dict[str, Any] = {
         "version": "1.0",
         "type": "rich",

@@ -15,6 +15,7 @@ from PIL import Image
 from playwright.sync_api import Frame, Page, Response, expect
 from sqlalchemy import update
 
+from shop.blog.oembed import HEIGHT, HEIGHT_OF_SHELF, WIDEST, WIDTH
 from shop.catalogue.models import Photo
 from shop.catalogue.photos import make_picture
 from shop.config import Config
@@ -153,6 +154,46 @@ def test_a_card_shows_itself_and_takes_the_height_that_it_needs(
     heard = reader.page.evaluate("window.heard")
     assert {(one["message"], one["secret"]) for one in heard} == {("height", SECRET)}
     assert {type(one["value"]) for one in heard} == {int}
+
+
+@pytest.mark.parametrize("width", [330, WIDTH, WIDEST])
+@pytest.mark.parametrize(
+    ("path", "height"),
+    [
+        ("/products/raven", HEIGHT),
+        ("/products/sold", HEIGHT),
+        ("/products/draft", HEIGHT),
+        ("/shelf", HEIGHT_OF_SHELF),
+    ],
+)
+def test_what_oembed_asks_for_is_enough_where_nobody_listens(
+    shop: Config, shelf: Shelf, reader: Reader, photo: None, path: str, height: int, width: int
+) -> None:
+    for slug in ("haren", "ugglan", "raven"):
+        shelf.add(slug, names={"sv": f"{slug.capitalize()} Hallstavik"})
+    shelf.add("sold", on_hand=0, kind="unique")
+    shelf.add("draft", status="draft")
+    reader.page.set_viewport_size({"width": width, "height": height})
+    reader.page.goto(f"{shop.base_url}{path}/card")
+    assert reader.page.evaluate("document.documentElement.scrollHeight") == height
+
+
+def test_what_does_not_fill_a_card_stands_in_its_middle_on_the_blogs_own_ground(
+    shop: Config, shelf: Shelf, blog: Blog, reader: Reader, photo: None
+) -> None:
+    shelf.add("raven")
+    card = reader.open(blog.write(shop, "/products/raven", width=330))
+    above, below = card.evaluate(
+        """() => {
+          const main = document.querySelector("main").getBoundingClientRect();
+          const boxes = [...document.querySelectorAll("main > *")].map((one) =>
+            one.getBoundingClientRect());
+          return [Math.min(...boxes.map((one) => one.top)) - main.top,
+            main.bottom - Math.max(...boxes.map((one) => one.bottom))];
+        }"""
+    )
+    assert above == pytest.approx(below, abs=1)
+    assert card.evaluate("getComputedStyle(document.body).backgroundColor") == "rgba(0, 0, 0, 0)"
 
 
 @pytest.mark.parametrize("path", ["/products/raven", "/shelf"])

@@ -58,7 +58,7 @@ def test_a_doll_is_told_of_in_the_shape_that_wordpress_takes(
         "Räven Ragnar",
         f"{base}/products/raven/card",
         "600",
-        "240",
+        "280",
         "Räven Ragnar · Provbutiken",
     )
     del swedish["html"]
@@ -70,7 +70,7 @@ def test_a_doll_is_told_of_in_the_shape_that_wordpress_takes(
         "author_name": "Provbutiken Ek",
         "title": "Räven Ragnar",
         "width": 600,
-        "height": 240,
+        "height": 280,
         "thumbnail_url": f"{base}{PHOTO}",
         "thumbnail_width": 400,
         "thumbnail_height": 400,
@@ -89,7 +89,7 @@ def test_the_shelf_is_told_of(shop: Config, buyer: Buyer) -> None:
         "New on the shelf",
         f"{shop.base_url}/en/shelf/card?from=every-post",
         "500",
-        "240",
+        "340",
         "New on the shelf · Provbutiken",
     )
     assert "thumbnail_url" not in content
@@ -99,13 +99,13 @@ def test_the_shelf_is_told_of(shop: Config, buyer: Buyer) -> None:
 @pytest.mark.parametrize(
     ("room", "size", "thumbnail"),
     [
-        ({}, (500, 240), True),
-        ({"maxwidth": "500", "maxheight": "750"}, (500, 240), True),
-        ({"maxwidth": "2000", "maxheight": "2000"}, (600, 240), True),
-        ({"maxwidth": "330"}, (330, 240), False),
+        ({}, (500, 280), True),
+        ({"maxwidth": "500", "maxheight": "750"}, (500, 280), True),
+        ({"maxwidth": "2000", "maxheight": "2000"}, (600, 280), True),
+        ({"maxwidth": "330"}, (330, 280), False),
         ({"maxwidth": "500", "maxheight": "200"}, (500, 200), False),
-        ({"maxwidth": "0", "maxheight": "-3"}, (500, 240), True),
-        ({"maxwidth": "wide", "maxheight": "9" * 400}, (500, 240), True),
+        ({"maxwidth": "0", "maxheight": "-3"}, (500, 280), True),
+        ({"maxwidth": "wide", "maxheight": "9" * 400}, (500, 280), True),
     ],
 )
 def test_it_takes_no_more_room_than_there_is(
@@ -152,7 +152,7 @@ def test_of_a_draft_nothing_is_given_away(
         "Provbutiken",
         f"{shop.base_url}/products/secret/card",
         "500",
-        "240",
+        "280",
         "Provbutiken",
     )
     assert "Secret" not in json.dumps(never)
