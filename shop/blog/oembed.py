@@ -17,7 +17,7 @@ from shop.listings.storefront import Storefront
 
 SHELF = "/shelf"
 PRODUCT = re.compile(r"/products/([a-z0-9-]{1,80})")
-# where nothing is asked for; the card tells WordPress its real height, and elsewhere it must be enough
+# where nothing is asked for. The card tells WordPress its real height; elsewhere this must do
 WIDTH, HEIGHT, HEIGHT_OF_SHELF = 500, 280, 340
 WIDEST = 600
 THUMBNAIL = 400  # pixels of a side
