@@ -186,8 +186,8 @@ def test_what_does_not_fill_a_card_stands_in_its_middle_on_the_blogs_own_ground(
     above, below = card.evaluate(
         """() => {
           const main = document.querySelector("main").getBoundingClientRect();
-          const boxes = [...document.querySelectorAll("main img, main div > *")].map((one) =>
-            one.getBoundingClientRect());
+          const boxes = [...document.querySelectorAll("main img, main div > *")]
+            .map((one) => one.getBoundingClientRect()).filter((box) => box.height);
           return [Math.min(...boxes.map((one) => one.top)) - main.top,
             main.bottom - Math.max(...boxes.map((one) => one.bottom))];
         }"""
