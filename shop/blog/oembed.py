@@ -18,7 +18,7 @@ from shop.listings.storefront import Storefront
 SHELF = "/shelf"
 PRODUCT = re.compile(r"/products/([a-z0-9-]{1,80})")
 # where nothing is asked for. The card tells WordPress its real height; elsewhere this must do
-WIDTH, HEIGHT, HEIGHT_OF_SHELF = 500, 280, 340
+WIDTH, HEIGHT, HEIGHT_OF_SHELF = 500, 300, 380
 WIDEST = 600
 THUMBNAIL = 400  # pixels of a side
 MOST_PARAMETERS = 100
@@ -84,7 +84,7 @@ def answer(
         "title": title,
         "width": width,
         "height": height,
-        "html": _html(front, address, title, f'width="{width}" height="{height}"'),
+        "html": _html(front, address, title, height),
     }
     if photo_hash and room.takes(THUMBNAIL):
         told |= {
@@ -95,14 +95,17 @@ def answer(
     return told
 
 
-def _html(front: Storefront, address: Address, title: str, size: str) -> str:
+def _html(front: Storefront, address: Address, title: str, height: int) -> str:
+    """Return the link and the frame, which is as wide as its column: a number of pixels would stick
+    out of a telephone wherever the blog does not hold it back, as old editors of WordPress do not.
+    """
     page = labelled(front.address(address.path), address.label)
     card = labelled(front.address(f"{address.path}/card"), address.label)
     shop = front.shop.shop_name
     named = title if title == shop else f"{title} · {shop}"
     return (
         f'<blockquote><a href="{escape(page)}">{escape(title)}</a></blockquote>'
-        f'<iframe src="{escape(card)}" {size}'
+        f'<iframe src="{escape(card)}" width="100%" height="{height}"'
         f' title="{escape(named)}" frameborder="0" marginwidth="0" marginheight="0"'
         ' scrolling="no"></iframe>'
     )

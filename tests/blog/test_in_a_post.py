@@ -156,7 +156,7 @@ def test_a_card_shows_itself_and_takes_the_height_that_it_needs(
     assert {type(one["value"]) for one in heard} == {int}
 
 
-@pytest.mark.parametrize("width", [330, WIDTH, WIDEST])
+@pytest.mark.parametrize("width", [330, WIDTH, WIDEST, 700])
 @pytest.mark.parametrize(
     ("path", "height"),
     [
