@@ -17,7 +17,8 @@ from shop.listings.storefront import Storefront
 
 SHELF = "/shelf"
 PRODUCT = re.compile(r"/products/([a-z0-9-]{1,80})")
-WIDTH, HEIGHT = 500, 240  # where nothing is asked for; the card tells the page its real height
+# where nothing is asked for. The card tells WordPress its real height; elsewhere this must do
+WIDTH, HEIGHT, HEIGHT_OF_SHELF = 500, 300, 380
 WIDEST = 600
 THUMBNAIL = 400  # pixels of a side
 MOST_PARAMETERS = 100
@@ -72,7 +73,8 @@ def answer(
 ) -> dict[str, Any]:
     """Return what oEmbed asks for, of a page with that *title*."""
     shop = front.shop
-    width, height = min(WIDEST, room.width or WIDTH), min(HEIGHT, room.height or HEIGHT)
+    needed = HEIGHT_OF_SHELF if address.path == SHELF else HEIGHT
+    width, height = min(WIDEST, room.width or WIDTH), min(needed, room.height or needed)
     told: dict[str, Any] = {
         "version": "1.0",
         "type": "rich",
@@ -82,7 +84,7 @@ def answer(
         "title": title,
         "width": width,
         "height": height,
-        "html": _html(front, address, title, f'width="{width}" height="{height}"'),
+        "html": _html(front, address, title, height),
     }
     if photo_hash and room.takes(THUMBNAIL):
         told |= {
@@ -93,14 +95,17 @@ def answer(
     return told
 
 
-def _html(front: Storefront, address: Address, title: str, size: str) -> str:
+def _html(front: Storefront, address: Address, title: str, height: int) -> str:
+    """Return the link and the frame, which is as wide as its column: a number of pixels would stick
+    out of a telephone wherever the blog does not hold it back, as old editors of WordPress do not.
+    """
     page = labelled(front.address(address.path), address.label)
     card = labelled(front.address(f"{address.path}/card"), address.label)
     shop = front.shop.shop_name
     named = title if title == shop else f"{title} · {shop}"
     return (
         f'<blockquote><a href="{escape(page)}">{escape(title)}</a></blockquote>'
-        f'<iframe src="{escape(card)}" {size}'
+        f'<iframe src="{escape(card)}" width="100%" height="{height}"'
         f' title="{escape(named)}" frameborder="0" marginwidth="0" marginheight="0"'
         ' scrolling="no"></iframe>'
     )

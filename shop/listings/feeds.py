@@ -118,16 +118,13 @@ def atom_entry(front: Storefront, product: Product, choices: Sequence[Choice]) -
     at = _published(product).isoformat()
     amount = Money(min(one.price_amount for one in choices), front.shop.currency)
     pictures = front.pictures(product)[:1]
-    content = "".join(
-        [
-            *(
-                f'<p><img src="{one}" alt="{written(_alt(front, product))}"></p>'
-                for one in pictures
-            ),
-            f"<p>{written(format_money(amount))}</p>",
-            f"<p>{written(text.story)}</p>" if text.story else "",
-        ]
-    )
+    paragraphs = [
+        *(f'<img src="{one}" alt="{written(_alt(front, product))}">' for one in pictures),
+        written(format_money(amount)),
+        *([written(text.story)] if text.story else []),
+    ]
+    # each on its own line, so that words stay apart where only the words are taken
+    content = "\n".join(f"<p>{one}</p>" for one in paragraphs)
     own = [
         element("id", address),
         element("title", text.name),

@@ -4,7 +4,14 @@
   const [, secret] = /secret=([A-Za-z0-9]{10})/.exec(location.hash) || [];
   if (!secret || window === top) return;
   const tell = (message, value) => parent.postMessage({ message, value, secret }, "*");
-  const tellHeight = () => tell("height", Math.ceil(document.body.getBoundingClientRect().height));
+  // A frame that the page around has not laid out yet has no width, and all its words stand in one
+  // column: that height would push the post about. Silent it cannot be, for what is hidden may not
+  // be told of its width before it is shown.
+  const LEAST = 200;
+  const tellHeight = () => {
+    const height = innerWidth ? Math.ceil(document.body.getBoundingClientRect().height) : LEAST;
+    tell("height", Math.max(LEAST, height));
+  };
   tellHeight();
   addEventListener("load", tellHeight);
   addEventListener("resize", tellHeight);

@@ -15,6 +15,7 @@ from PIL import Image
 from playwright.sync_api import Frame, Page, Response, expect
 from sqlalchemy import update
 
+from shop.blog.oembed import HEIGHT, HEIGHT_OF_SHELF, WIDEST, WIDTH
 from shop.catalogue.models import Photo
 from shop.catalogue.photos import make_picture
 from shop.config import Config
@@ -153,6 +154,64 @@ def test_a_card_shows_itself_and_takes_the_height_that_it_needs(
     heard = reader.page.evaluate("window.heard")
     assert {(one["message"], one["secret"]) for one in heard} == {("height", SECRET)}
     assert {type(one["value"]) for one in heard} == {int}
+
+
+@pytest.mark.parametrize("width", [330, WIDTH, WIDEST, 700])
+@pytest.mark.parametrize(
+    ("path", "height"),
+    [
+        ("/products/raven", HEIGHT),
+        ("/products/sold", HEIGHT),
+        ("/products/draft", HEIGHT),
+        ("/shelf", HEIGHT_OF_SHELF),
+    ],
+)
+def test_what_oembed_asks_for_is_enough_where_nobody_listens(
+    shop: Config, shelf: Shelf, reader: Reader, photo: None, path: str, height: int, width: int
+) -> None:
+    for slug in ("haren", "ugglan", "raven"):
+        shelf.add(slug, names={"sv": f"{slug.capitalize()} Hallstavik"})
+    shelf.add("sold", on_hand=0, kind="unique")
+    shelf.add("draft", status="draft")
+    reader.page.set_viewport_size({"width": width, "height": height})
+    reader.page.goto(f"{shop.base_url}{path}/card")
+    assert reader.page.evaluate("document.documentElement.scrollHeight") == height
+
+
+def test_what_does_not_fill_a_card_stands_in_its_middle_on_the_blogs_own_ground(
+    shop: Config, shelf: Shelf, blog: Blog, reader: Reader, photo: None
+) -> None:
+    shelf.add("raven")
+    card = reader.open(blog.write(shop, "/products/raven", width=330))
+    above, below = card.evaluate(
+        """() => {
+          const main = document.querySelector("main").getBoundingClientRect();
+          const boxes = [...document.querySelectorAll("main img, main div > *")]
+            .map((one) => one.getBoundingClientRect()).filter((box) => box.height);
+          return [Math.min(...boxes.map((one) => one.top)) - main.top,
+            main.bottom - Math.max(...boxes.map((one) => one.bottom))];
+        }"""
+    )
+    assert above == pytest.approx(below, abs=1)
+    assert card.evaluate("getComputedStyle(document.body).backgroundColor") == "rgba(0, 0, 0, 0)"
+
+
+@pytest.mark.parametrize("path", ["/products/raven", "/shelf"])
+def test_a_frame_that_has_no_width_yet_asks_for_the_least_height(
+    shop: Config, shelf: Shelf, blog: Blog, reader: Reader, photo: None, path: str
+) -> None:
+    shelf.add(
+        "raven", names={"sv": "Räven med ett långt namn, som tar många rader i en smal spalt"}
+    )
+    card = reader.open(blog.write(shop, path, width=0))
+    reader.page.wait_for_function("window.heard.length >= 2")
+    assert {one["value"] for one in reader.page.evaluate("window.heard")} == {200}
+    reader.page.evaluate("document.querySelector('iframe').width = 500")
+    card.wait_for_function("innerWidth == 500")
+    needed = card.evaluate("Math.ceil(document.body.getBoundingClientRect().height)")
+    assert needed > 200
+    reader.page.wait_for_function(f"document.querySelector('iframe').height == {needed}")
+    assert {one["value"] for one in reader.page.evaluate("window.heard")} == {200, needed}
 
 
 @pytest.mark.parametrize("path", ["/products/raven", "/products/made", "/products/sold", "/shelf"])

@@ -20,7 +20,7 @@ from tests.support import Buyer, Shelf, on_both_databases
 
 SHAPE = re.compile(
     r'<blockquote><a href="([^"]+)">([^<]+)</a></blockquote>'
-    r'<iframe src="([^"]+)" width="(\d+)" height="(\d+)" title="([^"]+)" frameborder="0"'
+    r'<iframe src="([^"]+)" width="(100%)" height="(\d+)" title="([^"]+)" frameborder="0"'
     r' marginwidth="0" marginheight="0" scrolling="no"></iframe>'
 )
 LINK = re.compile(r"<link([^<>]+)/?>")  # as WordPress looks for it
@@ -57,8 +57,8 @@ def test_a_doll_is_told_of_in_the_shape_that_wordpress_takes(
         f"{base}/products/raven",
         "Räven Ragnar",
         f"{base}/products/raven/card",
-        "600",
-        "240",
+        "100%",
+        "300",
         "Räven Ragnar · Provbutiken",
     )
     del swedish["html"]
@@ -70,7 +70,7 @@ def test_a_doll_is_told_of_in_the_shape_that_wordpress_takes(
         "author_name": "Provbutiken Ek",
         "title": "Räven Ragnar",
         "width": 600,
-        "height": 240,
+        "height": 300,
         "thumbnail_url": f"{base}{PHOTO}",
         "thumbnail_width": 400,
         "thumbnail_height": 400,
@@ -88,8 +88,8 @@ def test_the_shelf_is_told_of(shop: Config, buyer: Buyer) -> None:
         f"{shop.base_url}/en/shelf?from=every-post",
         "New on the shelf",
         f"{shop.base_url}/en/shelf/card?from=every-post",
-        "500",
-        "240",
+        "100%",
+        "380",
         "New on the shelf · Provbutiken",
     )
     assert "thumbnail_url" not in content
@@ -99,13 +99,13 @@ def test_the_shelf_is_told_of(shop: Config, buyer: Buyer) -> None:
 @pytest.mark.parametrize(
     ("room", "size", "thumbnail"),
     [
-        ({}, (500, 240), True),
-        ({"maxwidth": "500", "maxheight": "750"}, (500, 240), True),
-        ({"maxwidth": "2000", "maxheight": "2000"}, (600, 240), True),
-        ({"maxwidth": "330"}, (330, 240), False),
+        ({}, (500, 300), True),
+        ({"maxwidth": "500", "maxheight": "750"}, (500, 300), True),
+        ({"maxwidth": "2000", "maxheight": "2000"}, (600, 300), True),
+        ({"maxwidth": "330"}, (330, 300), False),
         ({"maxwidth": "500", "maxheight": "200"}, (500, 200), False),
-        ({"maxwidth": "0", "maxheight": "-3"}, (500, 240), True),
-        ({"maxwidth": "wide", "maxheight": "9" * 400}, (500, 240), True),
+        ({"maxwidth": "0", "maxheight": "-3"}, (500, 300), True),
+        ({"maxwidth": "wide", "maxheight": "9" * 400}, (500, 300), True),
     ],
 )
 def test_it_takes_no_more_room_than_there_is(
@@ -119,7 +119,7 @@ def test_it_takes_no_more_room_than_there_is(
     shelf.add("raven")
     content = told(buyer, f"{shop.base_url}/products/raven", **room)
     assert (content["width"], content["height"]) == size
-    assert html_of(content)[3:5] == tuple(map(str, size))
+    assert html_of(content)[3:5] == ("100%", str(size[1]))
     assert ("thumbnail_url" in content) is thumbnail
 
 
@@ -151,8 +151,8 @@ def test_of_a_draft_nothing_is_given_away(
         f"{shop.base_url}/products/secret",
         "Provbutiken",
         f"{shop.base_url}/products/secret/card",
-        "500",
-        "240",
+        "100%",
+        "300",
         "Provbutiken",
     )
     assert "Secret" not in json.dumps(never)

@@ -169,8 +169,12 @@ def told(sessions: Sessions, blog: Blog, shelf: Shelf) -> Blog:
     return blog
 
 
-def test_the_owner_pastes_a_post(told: Blog, owner: Buyer, buyer: Buyer, shop: Config) -> None:
-    post = told.write("/sagostund", f"{shop.base_url}/products/raven", title="Saga & <b>lek")
+def test_the_owner_pastes_a_post(
+    told: Blog, owner: Buyer, buyer: Buyer, shop: Config, shelf: Shelf
+) -> None:
+    shelf.add("haren")
+    dolls = [f"{shop.base_url}/products/{slug}" for slug in ("haren", "raven")]
+    post = told.write("/sagostund", *dolls, title="Saga & <b>lek")
     told.posts["/sagostund"] = str(told.posts["/sagostund"]).replace(
         "Saga & <b>lek", "Saga &amp; &lt;b>lek"
     )
@@ -184,7 +188,8 @@ def test_the_owner_pastes_a_post(told: Blog, owner: Buyer, buyer: Buyer, shop: C
     assert [one.text for one in feed.iterfind(f"{atom}entry/{atom}id")] == [post]
     content = feed.findtext(f"{atom}entry/{atom}content")
     assert content == (
-        f'<ul><li><a href="{shop.base_url}/en/products/raven">Raven (en)</a></li></ul>'
+        f'<p><a href="{shop.base_url}/en/products/raven">Raven (en)</a>, '
+        f'<a href="{shop.base_url}/en/products/haren">Haren (en)</a></p>'
     )
     number = re.search(r"/admin/blog/posts/(\d+)/remove", owner.get("/admin/blog/posts").text)
     assert number is not None

@@ -40,7 +40,8 @@ def test_everything_is_ready_to_be_copied(shop: Config, owner: Buyer, shelf: She
         "address": address,
         "shelf-address": f"{base}/shelf?from=blogg-2026-11-23",
         "snippet": f'<p><a href="{address}"><img src="{base}/media/0123456789abcdef/400.jpeg"'
-        ' alt="Haren &lt;b&gt;" width="400" height="400"><br>Haren &lt;b&gt;</a></p>',
+        ' alt="Haren &lt;b&gt;" width="300" height="300" style="max-width:100%;height:auto"><br>'
+        "Haren &lt;b&gt;</a></p>",
     }
     assert frames(page.text) == ["/products/haren/card", "/shelf/card"]
     policy = page.headers["content-security-policy"]

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from shop.catalogue.actions import set_price
-from shop.catalogue.models import Photo, Product, Variant
+from shop.catalogue.models import Photo, Product, ProductText, Variant
 from shop.config import Config
 from shop.kit.db import Sessions
 from shop.listings import feeds, sitemap
@@ -234,6 +234,21 @@ def test_the_newest_are_told_of_with_photo_and_price(
     (content,) = words(entry, f"{ATOM}content")
     assert f'<img src="{shop.base_url}{PICTURE}" alt="">' in content
     assert "<p>SEK\u00a0245</p>" in content
+
+
+def test_words_stay_apart_where_a_blog_takes_only_the_words(
+    buyer: Buyer, shelf: Shelf, sessions: Sessions
+) -> None:
+    """As the RSS block of WordPress does."""
+    shelf.add("raven")
+    with sessions.begin() as db:
+        db.execute(update(ProductText).values(story="Sydd under ett strömavbrott."))
+    (content,) = words(parsed(buyer.get("/feeds/new.atom")), f"{ATOM}entry/{ATOM}content")
+    assert re.sub("<[^>]+>", "", content).split("\n") == [
+        "",
+        "245\u00a0kr",
+        "Sydd under ett strömavbrott.",
+    ]
 
 
 def test_fifty_are_told_of_the_newest_first(buyer: Buyer, shelf: Shelf, sessions: Sessions) -> None:
