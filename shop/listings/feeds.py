@@ -7,7 +7,7 @@ refused by those who read it.
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from shop.catalogue.models import Product
+from shop.catalogue.models import Kind, Product
 from shop.kit.i18n import format_money
 from shop.kit.i18n import gettext as _
 from shop.kit.money import Money
@@ -118,9 +118,11 @@ def atom_entry(front: Storefront, product: Product, choices: Sequence[Choice]) -
     at = _published(product).isoformat()
     amount = Money(min(one.price_amount for one in choices), front.shop.currency)
     pictures = front.pictures(product)[:1]
+    gone = all(one.availability.sold_out for one in choices)
     paragraphs = [
         *(f'<img src="{one}" alt="{written(_alt(front, product))}">' for one in pictures),
         written(format_money(amount)),
+        *([_("Sold") if product.kind == Kind.UNIQUE else _("Sold out")] if gone else []),
         *([written(text.story)] if text.story else []),
     ]
     # each on its own line, so that words stay apart where only the words are taken

@@ -251,6 +251,18 @@ def test_words_stay_apart_where_a_blog_takes_only_the_words(
     ]
 
 
+def test_what_is_sold_is_told_of_as_sold(buyer: Buyer, shelf: Shelf) -> None:
+    shelf.add("raven", on_hand=0, kind="unique")
+    shelf.add("moss", on_hand=0, kind="batch")
+    shelf.add("fox")
+    contents = words(parsed(buyer.get("/feeds/new.atom")), f"{ATOM}entry/{ATOM}content")
+    assert [re.findall("<p>([^<]+)</p>", content) for content in contents] == [
+        ["245\u00a0kr"],
+        ["245\u00a0kr", "Slut"],
+        ["245\u00a0kr", "Såld"],
+    ]
+
+
 def test_fifty_are_told_of_the_newest_first(buyer: Buyer, shelf: Shelf, sessions: Sessions) -> None:
     for number in range(52):
         shelf.add(f"doll-{number}")
