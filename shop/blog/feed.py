@@ -27,7 +27,7 @@ def feed_of(front: Storefront, posts: Sequence[ShownPost]) -> str:
 
 
 def _entry(front: Storefront, post: ShownPost) -> str:
-    dolls = ", ".join(  # which stays where only the words are taken
+    links = ", ".join(  # which stays where only the words are taken
         f'<a href="{written(front.address(f"/products/{slug}"))}">{written(name)}</a>'
         for slug, name in post.products
     )
@@ -40,6 +40,6 @@ def _entry(front: Storefront, post: ShownPost) -> str:
             element("link", rel="alternate", type="text/html", href=post.url),
             element("published", at),
             element("updated", at),
-            element("content", f"<p>{dolls}</p>", type="html"),
+            element("content", f"<p>{links}</p>", type="html"),
         ],
     )

@@ -13,12 +13,15 @@ from sqlalchemy import func, select
 
 import shop.app
 from shop.blog.counts import THE_REST, Place, add_counts
+from shop.blog.mentions import write_post
 from shop.blog.models import BlogPost, Mention
+from shop.blog.reading import Post
 from shop.blog.report import MOST_ROWS, Earned, Kind, Report, report
 from shop.catalogue.models import Product
 from shop.config import Config
 from shop.kit.clock import system_clock
 from shop.kit.db import Sessions
+from shop.kit.public_version import public_version
 from shop.orders.models import Order
 from shop.orders.queries import paid_by_source
 from shop.preferences.actions import set_preferences
@@ -28,6 +31,7 @@ from tests.support import NOON, Buyer, Shelf, fields_of, on_both_databases
 
 __all__ = ["blog"]
 TODAY = date(2026, 11, 23)
+POST = "https://blogg.example.se/sagostund"
 
 
 def write(sessions: Sessions, url: str, title: str, *, label: str = "", slug: str = "raven") -> int:
@@ -167,6 +171,19 @@ def told(sessions: Sessions, blog: Blog, shelf: Shelf) -> Blog:
     with sessions.begin() as db:
         set_preferences(db, blog_url=blog.url)
     return blog
+
+
+@on_both_databases
+def test_pages_are_made_anew_when_a_post_is_read_or_has_another_name(
+    sessions: Sessions, shelf: Shelf
+) -> None:
+    shelf.add("raven")
+    for title in ("Sagostund", "Sagostunden"):
+        with sessions.begin() as db:
+            before = public_version(db)
+            assert write_post(db, Post(POST, title, {"raven": "sagostund"}), now=NOON) == 1
+        with sessions.begin() as db:
+            assert public_version(db) == before + 1
 
 
 def test_the_owner_pastes_a_post(
