@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -31,9 +31,8 @@ from shop.kit.urls import Urls
 from shop.orders.actions import next_number, take_turn, write_entry
 from shop.orders.models import Order, OrderLine
 from shop.orders.queries import (
-    cart_is_bought,
-    held_by_cart,
-    held_quantities,
+    dealings,
+    from_stock,
     order_token,
     pending_order_of_cart,
 )
@@ -99,22 +98,27 @@ def place_order(
     """
     take_turn(db)
     fingerprint = _fingerprint(cart, buyer, choice)
-    if (again := _unpaid_before(db, cart, fingerprint, now)) is not None:
-        return again
-    # In this order: a payment that comes in between is seen by the second look, if not the first.
-    if not cart.lines or cart_is_bought(db, cart.id):
+    before = dealings(db, cart.id)
+    if before.unpaid:
+        if (again := _unpaid_before(db, cart, fingerprint, now)) is not None:
+            return again
+        before = dealings(db, cart.id)  # between the two looks it was paid, or has ended
+    if not cart.lines or before.bought:
         raise EmptyCart
-    shown = shown_cart(db, cart, held_by_cart(db, cart.id), buyer.locale)
+    shown = shown_cart(db, cart, before.held, buyer.locale)
     if len(shown.to_order) != len(shown.lines) or not shown.can_be_ordered:
         raise CannotBeOrdered
     delivery = _delivery(db, shown, buyer, choice, seller.preferences, now)
     reduction = _reduction(db, shown, choice, now)
     _check_what_was_shown(shown, delivery, reduction, choice, seller)
     _leave_some_for_others(db, cart, buyer, placed_from, seller.preferences, now)
-    order = _write_order(db, cart, shown, buyer, placed_from, delivery, reduction, seller, now)
+    order = _order(db, cart, shown, buyer, placed_from, delivery, reduction, seller, now)
     # The shelf first, then the code, as whoever gives them back: or two could wait for each other.
-    reserve(db, held_quantities(db, order.id))
+    reserve(db, from_stock(order.lines))
+    db.add(order)
+    db.flush()  # the database gives the order its id, which its links and its ledger name
     _redeem(db, order, reduction, now)
+    write_entry(db, order.id, "placed", by="buyer", now=now)
     token = order_token(seller.signer, order.id)
     return start_attempt(
         db,
@@ -130,7 +134,7 @@ def place_order(
 
 
 def _fingerprint(cart: Cart, buyer: Buyer, choice: Choice) -> str:
-    facts = [sorted(line.facts for line in cart.lines), asdict(buyer), asdict(choice)]
+    facts = [sorted(line.facts for line in cart.lines), vars(buyer), vars(choice)]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
@@ -154,9 +158,9 @@ def _leave_some_for_others(
     """Refuse one hold more than an e-mail address or a network may have, or anybody could hold
     the whole shelf for nothing.
     """
-    holds, email = holds_of_others(db, cart.id), buyer.email.casefold()
-    of_email = [hold.expires_at for hold in holds if hold.email.casefold() == email]
-    of_network = [hold.expires_at for hold in holds if hold.placed_from == placed_from != ""]
+    holds = holds_of_others(db, cart.id, email=buyer.email, placed_from=placed_from)
+    of_email = [hold.expires_at for hold in holds if hold.same_email]
+    of_network = [hold.expires_at for hold in holds if hold.same_network]
     for ends, most in (of_email, wishes.holds_per_email), (of_network, wishes.holds_per_network):
         if len(ends) >= most:
             first = sorted(ends)[len(ends) - most]
@@ -217,7 +221,7 @@ def _redeem(db: Session, order: Order, reduction: Reduction, now: datetime) -> N
         raise DiscountChanged from None  # somebody else has had its last use meanwhile
 
 
-def _write_order(  # noqa: PLR0913, PLR0917 - all that an order is made of
+def _order(  # noqa: PLR0913, PLR0917 - all that an order is made of
     db: Session,
     cart: Cart,
     shown: ShownCart,
@@ -238,7 +242,7 @@ def _write_order(  # noqa: PLR0913, PLR0917 - all that an order is made of
         placed_from=placed_from,
         source=cart.source,
         placed_at=now,
-        **asdict(buyer),
+        **vars(buyer),
         shipping_method=delivery.method,
         dispatch_by=dispatch,
         arrives_by=delivery.arrives_by(dispatch),
@@ -252,9 +256,6 @@ def _write_order(  # noqa: PLR0913, PLR0917 - all that an order is made of
         total_amount=found.total_amount,
     )
     order.lines = _order_lines(shown, found, wishes.currency, rate_bp)
-    db.add(order)
-    db.flush()  # the database gives the order its id, which its links and its ledger name
-    write_entry(db, order.id, "placed", by="buyer", now=now)
     return order
 
 
@@ -271,7 +272,7 @@ def _order_lines(shown: ShownCart, sums: Sums, currency: str, rate_bp: int) -> l
             currency=currency,
             price_amount=line.price_amount,
             vat_rate_bp=rate_bp,
-            **asdict(of_line),
+            **vars(of_line),
         )
         for line, of_line in zip(shown.to_order, sums.lines, strict=True)
     ]

@@ -24,6 +24,7 @@ from sqlalchemy import (
     ForeignKey,
     Integer,
     MetaData,
+    Table,
     Text,
     bindparam,
     create_engine,
@@ -199,6 +200,15 @@ def changed(db: Session, statement: Executable, values: Mapping[str, object] | N
     result = db.execute(statement, values, execution_options={"synchronize_session": False})
     assert isinstance(result, CursorResult)  # noqa: S101 - none of them returns rows
     return result.rowcount
+
+
+def table_of(model: type[Base]) -> Table:
+    """Return the table of *model*, for a statement that is executed often and has nothing to do
+    with rows that are loaded: the ORM's own part in it takes longer than the database's.
+    """
+    table = model.__table__
+    assert isinstance(table, Table)  # noqa: S101 - none of ours is mapped to anything else
+    return table
 
 
 def insert_into(db: Session, model: type[Base]) -> sqlite.Insert | postgresql.Insert:

@@ -25,9 +25,12 @@ def public_version(db: Session) -> int:
     return db.scalars(select(PublicVersion.number)).one()
 
 
+_RAISE = update(PublicVersion).values(number=PublicVersion.number + 1)
+
+
 def raise_public_version(db: Session) -> None:
     """Let the pages that buyers read be made anew once this transaction has been committed."""
-    do_last(db, update(PublicVersion).values(number=PublicVersion.number + 1))
+    do_last(db, _RAISE)
 
 
 Table = TypeVar("Table", bound=type[Base])

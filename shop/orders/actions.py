@@ -2,30 +2,32 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
-from shop.kit.db import changed
+from shop.kit.db import changed, table_of
 from shop.mail.actions import queue, withdraw
 from shop.orders.errors import WrongState
 from shop.orders.models import NEXT, NumberSeries, Order, OrderEntry, Shipment, Status
 
 TIME_TO_UNDO = timedelta(seconds=30)  # until the buyer is told that it was sent
 
+_SERIES = table_of(NumberSeries)
+_THIS_SERIES = _SERIES.c.name == bindparam("series")
+_TURN = select(_SERIES.c.last).where(_THIS_SERIES).with_for_update()
+_NEXT_NUMBER = (
+    update(_SERIES).where(_THIS_SERIES).values(last=_SERIES.c.last + 1).returning(_SERIES.c.last)
+)
+
 
 def take_turn(db: Session, series: str = "orders") -> None:
     """Wait until no other transaction is placing an order: a second click then sees the first."""
-    db.execute(select(NumberSeries.last).where(NumberSeries.name == series).with_for_update())
+    db.execute(_TURN, {"series": series})
 
 
 def next_number(db: Session, series: str = "orders") -> int:
     """Return the next number of *series*; its row stays locked until the transaction ends."""
-    number = db.scalar(
-        update(NumberSeries)
-        .where(NumberSeries.name == series)
-        .values(last=NumberSeries.last + 1)
-        .returning(NumberSeries.last)
-    )
+    number = db.scalar(_NEXT_NUMBER, {"series": series})
     if number is None:
         raise LookupError(f"no number series {series!r}")
     return int(number)

@@ -1,4 +1,5 @@
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -86,12 +87,16 @@ def _in_full() -> Select[Order]:
 
 def held_quantities(db: Session, order_id: int) -> dict[int, int]:
     """Return what an order takes from the shelf: variant id, pieces."""
-    rows = db.execute(
-        select(OrderLine.variant_id, func.sum(OrderLine.quantity))
-        .where(OrderLine.order_id == order_id, OrderLine.from_stock.is_(True))
-        .group_by(OrderLine.variant_id)
-    )
-    return {variant_id: int(n) for variant_id, n in rows}
+    return from_stock(db.scalars(select(OrderLine).where(OrderLine.order_id == order_id)))
+
+
+def from_stock(lines: Iterable[OrderLine]) -> dict[int, int]:
+    """Return what *lines* take from the shelf: variant id, pieces."""
+    pieces: Counter[int] = Counter()
+    for line in lines:
+        if line.from_stock:
+            pieces[line.variant_id] += line.quantity
+    return dict(pieces)
 
 
 def orders_in(db: Session, statuses: Sequence[Status], limit: int = 200) -> Sequence[Order]:

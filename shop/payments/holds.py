@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from shop.orders.models import Order, OrderLine
@@ -16,25 +16,38 @@ TIME_TO_RELEASE = timedelta(minutes=2)  # from a page's end until the reconciler
 
 @dataclass(frozen=True)
 class Hold:
-    """An order that somebody is paying, or has left at the payment page."""
+    """An order that somebody is paying, or has left at the payment page: what it has in common
+    with who asks, and until when.
+    """
 
-    email: str
-    placed_from: str
+    same_email: bool
+    same_network: bool
     expires_at: datetime
 
 
-def holds_of_others(db: Session, cart_id: str) -> list[Hold]:
-    """Return the unpaid orders of all carts but this one."""
-    rows = db.execute(
-        select(Order.email, Order.placed_from, PaymentAttempt.expires_at)
-        .join(PaymentAttempt, PaymentAttempt.order_id == Order.id)
-        .where(
-            Order.status == OrderStatus.PENDING,
-            Order.cart_id != cart_id,
-            PaymentAttempt.status.in_(LIVE),
-        )
+_SAME_EMAIL = func.lower(Order.email) == bindparam("email")
+_SAME_NETWORK = and_(Order.placed_from == bindparam("placed_from"), Order.placed_from != "")
+_HOLDS = (
+    select(_SAME_EMAIL, _SAME_NETWORK, PaymentAttempt.expires_at)
+    .join(PaymentAttempt, PaymentAttempt.order_id == Order.id)
+    .where(
+        Order.status == OrderStatus.PENDING,
+        Order.cart_id != bindparam("cart_id"),
+        PaymentAttempt.status.in_(LIVE),
+        or_(_SAME_EMAIL, _SAME_NETWORK),
     )
-    return [Hold(email, placed_from, expires_at) for email, placed_from, expires_at in rows]
+)
+
+
+def holds_of_others(db: Session, cart_id: str, *, email: str, placed_from: str) -> list[Hold]:
+    """Return the unpaid orders of all carts but this one with this e-mail address or from this
+    network, "" being none.
+    """
+    asked = {"cart_id": cart_id, "email": email.lower(), "placed_from": placed_from}
+    return [
+        Hold(bool(by_email), bool(by_net), ends)
+        for by_email, by_net, ends in db.execute(_HOLDS, asked)
+    ]
 
 
 def held_until(db: Session, variant_ids: Collection[int], *, now: datetime) -> dict[int, datetime]:

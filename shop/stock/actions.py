@@ -2,19 +2,42 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, Integer, bindparam, delete, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from shop.catalogue.models import Kind, Product
 from shop.catalogue.shelf import FEW
-from shop.kit.db import changed
+from shop.kit.db import changed, table_of
 from shop.kit.public_version import raise_public_version
 from shop.stock.errors import MoreThanOne, OutOfStock, PromisedAlready
 from shop.stock.models import Reason, StockLevel, StockMovement
 from shop.stock.queries import stock_levels
 
 Quantities = Mapping[int, int]  # variant id: pieces
+
+
+_LEVELS = table_of(StockLevel)
+_ON_HAND, _RESERVED = _LEVELS.c.on_hand, _LEVELS.c.reserved
+_FREE = _ON_HAND - _RESERVED
+_N = bindparam("n", type_=Integer)
+_SEEN, _COUNTED = bindparam("seen", type_=Integer), bindparam("counted", type_=Integer)
+
+
+def _guarded(guard: ColumnElement[bool], **values: ColumnElement[int]) -> ReturningUpdate[Any]:
+    """Return a change of one level, by a number of pieces, that is made if *guard* holds."""
+    this = _LEVELS.c.variant_id == bindparam("variant")
+    return update(_LEVELS).where(this, guard).values(**values).returning(_FREE)
+
+
+_RESERVE = _guarded(_FREE >= _N, reserved=_RESERVED + _N)
+_RELEASE = _guarded(_RESERVED >= _N, reserved=_RESERVED - _N)
+_CONSUME = _guarded(_RESERVED >= _N, reserved=_RESERVED - _N, on_hand=_ON_HAND - _N)
+_PUT_BACK = _guarded(_ON_HAND >= 0, on_hand=_ON_HAND + _N)
+_TAKE_AGAIN = _guarded(_FREE >= _N, on_hand=_ON_HAND - _N)
+_COUNT = _guarded((_ON_HAND == _SEEN) & (_RESERVED <= _COUNTED), on_hand=_COUNTED)
 
 
 def reserve(db: Session, quantities: Quantities) -> None:
@@ -25,8 +48,7 @@ def reserve(db: Session, quantities: Quantities) -> None:
     taken: dict[int, int] = {}
     short: list[int] = []
     for variant_id, n in sorted(quantities.items()):
-        enough = StockLevel.on_hand - StockLevel.reserved >= n
-        if _change(db, variant_id, n, enough, reserved=StockLevel.reserved + n):
+        if _change(db, _RESERVE, variant_id, n):
             taken[variant_id] = n
         else:
             short.append(variant_id)
@@ -38,39 +60,20 @@ def reserve(db: Session, quantities: Quantities) -> None:
 def release(db: Session, quantities: Quantities) -> None:
     """Give back what an order held; only once Stripe says that it cannot be paid any more."""
     for variant_id, n in sorted(quantities.items()):
-        _must(
-            _change(
-                db,
-                variant_id,
-                n,
-                StockLevel.reserved >= n,
-                reserved=StockLevel.reserved - n,
-            ),
-            variant_id,
-        )
+        _must(_change(db, _RELEASE, variant_id, n), variant_id)
 
 
 def consume(db: Session, quantities: Quantities, *, order_id: int, now: datetime) -> None:
     """Take what an order held off the shelf: it is sold."""
     for variant_id, n in sorted(quantities.items()):
-        _must(
-            _change(
-                db,
-                variant_id,
-                n,
-                StockLevel.reserved >= n,
-                on_hand=StockLevel.on_hand - n,
-                reserved=StockLevel.reserved - n,
-            ),
-            variant_id,
-        )
+        _must(_change(db, _CONSUME, variant_id, n), variant_id)
         _write_down(db, variant_id, -n, Reason.SOLD, by="shop", now=now, order_id=order_id)
 
 
 def put_back(db: Session, quantities: Quantities, *, order_id: int, by: str, now: datetime) -> None:
     """Lay pieces of an order on the shelf again. What is no longer counted needs no place there."""
     for variant_id, n in sorted(quantities.items()):
-        if _change(db, variant_id, n, StockLevel.on_hand >= 0, on_hand=StockLevel.on_hand + n):
+        if _change(db, _PUT_BACK, variant_id, n):
             _write_down(db, variant_id, n, Reason.RETURNED, by=by, now=now, order_id=order_id)
 
 
@@ -78,8 +81,7 @@ def take_again(
     db: Session, variant_id: int, n: int, *, order_id: int, by: str, now: datetime
 ) -> bool:
     """Take pieces of an order off the shelf that had been put back, unless others have them now."""
-    enough = StockLevel.on_hand - StockLevel.reserved >= n
-    taken = _change(db, variant_id, n, enough, on_hand=StockLevel.on_hand - n)
+    taken = _change(db, _TAKE_AGAIN, variant_id, n)
     if taken:
         _write_down(db, variant_id, -n, Reason.RETURNED, by=by, now=now, order_id=order_id)
     return taken
@@ -100,14 +102,7 @@ def count(db: Session, variant_id: int, *, seen: int, counted: int, by: str, now
     """
     if counted == seen:
         return True
-    changed = _change(
-        db,
-        variant_id,
-        abs(counted - seen),
-        (StockLevel.on_hand == seen) & (StockLevel.reserved <= counted),
-        on_hand=counted,
-    )
-    if changed:
+    if _change(db, _COUNT, variant_id, abs(counted - seen), seen=seen, counted=counted):
         _write_down(db, variant_id, counted - seen, Reason.COUNTED, by=by, now=now)
         return True
     level = db.scalars(select(StockLevel).where(StockLevel.variant_id == variant_id)).one_or_none()
@@ -136,8 +131,7 @@ def follow_kind(db: Session, product: Product, *, pieces: int = 0, by: str, now:
 
 def _take_down(db: Session, level: StockLevel, *, by: str, now: datetime) -> None:
     """Count a level down to nothing and forget it, unless some of it is promised."""
-    nothing_promised = (StockLevel.on_hand == level.on_hand) & (StockLevel.reserved == 0)
-    if not _change(db, level.variant_id, level.on_hand, nothing_promised, on_hand=0):
+    if not _change(db, _COUNT, level.variant_id, level.on_hand, seen=level.on_hand, counted=0):
         raise PromisedAlready(level.reserved)
     if level.on_hand:
         _write_down(db, level.variant_id, -level.on_hand, Reason.COUNTED, by=by, now=now)
@@ -146,19 +140,10 @@ def _take_down(db: Session, level: StockLevel, *, by: str, now: datetime) -> Non
 
 
 def _change(
-    db: Session,
-    variant_id: int,
-    n: int,
-    guard: ColumnElement[bool],
-    **values: ColumnElement[int] | int,
+    db: Session, change: ReturningUpdate[Any], variant_id: int, n: int, **values: int
 ) -> bool:
-    """Change a level by *n* pieces, up or down, if *guard* holds; say whether it did."""
-    this = StockLevel.variant_id == variant_id
-    change = update(StockLevel).where(this, guard).values(**values)
-    left = db.scalar(
-        change.returning(StockLevel.on_hand - StockLevel.reserved),
-        execution_options={"synchronize_session": False},
-    )
+    """Change a level by *n* pieces, up or down, if its guard holds; say whether it did."""
+    left = db.scalar(change, {"variant": variant_id, "n": n, **values})
     if left is None:
         return False
     if left - n <= FEW:  # of many, buyers read only that there are some

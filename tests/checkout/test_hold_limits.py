@@ -162,8 +162,8 @@ def test_the_hold_of_the_same_cart_does_not_count(moss: int, db: Session) -> Non
     assert again.order_id == own
     with pytest.raises(HoldInTheWay):
         order(db, moss, "cart-1", network=HERE, quantity=3)
-    assert len(holds_of_others(db, "cart-1")) == 2
-    assert len(holds_of_others(db, "one-more")) == 3
+    assert len(holds_of_others(db, "cart-1", email="anna@example.se", placed_from="")) == 2
+    assert len(holds_of_others(db, "one-more", email="", placed_from=HERE)) == 3
 
 
 def test_nobody_knows_from_where_is_no_network(moss: int, db: Session) -> None:
@@ -204,9 +204,24 @@ def test_nothing_is_kept_of_one_hold_too_many(moss: int, sessions: Sessions) -> 
         assert len(db.scalars(select(Order)).all()) == 3
 
 
-def test_what_a_hold_is(moss: int, db: Session) -> None:
+@on_both_databases
+@pytest.mark.parametrize(
+    ("email", "network", "same"),
+    [
+        ("b@Example.se", HERE, [(True, True)]),
+        ("b@example.se", "203.0.113.8", [(True, False)]),
+        ("c@example.se", HERE, [(False, True)]),
+        ("c@example.se", "203.0.113.8", []),
+        ("c@example.se", "", []),
+    ],
+)
+def test_what_a_hold_has_in_common_with_who_asks(
+    email: str, network: str, same: list[tuple[bool, bool]], moss: int, db: Session
+) -> None:
     order(db, moss, "cart", email="B@example.se", network=HERE)
-    assert holds_of_others(db, "another") == [Hold("B@example.se", HERE, NOON + 35 * MINUTE)]
+    order(db, moss, "from-nowhere", email="d@example.se")
+    found = holds_of_others(db, "another", email=email, placed_from=network)
+    assert found == [Hold(*each, NOON + 35 * MINUTE) for each in same]
 
 
 # --- until when -----------------------------------------------------------------------------------

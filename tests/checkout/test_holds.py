@@ -220,20 +220,20 @@ def look_first(patch: pytest.MonkeyPatch, crowd: int) -> None:
 
     def look_and_place(request: Any, cart: Any, *rest: Any) -> Any:
         with request.state.reads.begin() as db:
-            seen.holds = holds_of_others(db, cart.id)
+            seen.holds = holds_of_others(db, cart.id, email=ANNA["email"], placed_from="")
         barrier.wait(60)
         return place(request, cart, *rest)
 
     patch.setattr(pages, "_place", look_and_place)
-    patch.setattr(checkout, "holds_of_others", lambda *_: seen.holds)
+    patch.setattr(checkout, "holds_of_others", lambda *_, **_who: seen.holds)
 
 
 def all_look_together(patch: pytest.MonkeyPatch, crowd: int) -> None:
     """Let everybody who counts holds wait until all have, for as long as that can come about."""
     count, barrier = holds_of_others, Barrier(crowd)
 
-    def counted(db: Session, cart_id: str) -> list[Hold]:
-        holds = count(db, cart_id)
+    def counted(db: Session, cart_id: str, **who: str) -> list[Hold]:
+        holds = count(db, cart_id, **who)
         with suppress(BrokenBarrierError):
             barrier.wait(1)
         return holds

@@ -7,13 +7,13 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import bindparam, delete, select, text, true, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import GenerativeSelect
 from starlette.requests import Request
@@ -31,14 +31,13 @@ from shop.mail import actions as mail
 from shop.mail.models import Message
 from shop.orders import actions as orders
 from shop.orders.models import Order
-from shop.orders.queries import held_by_cart, held_quantities
+from shop.orders.queries import Dealings, dealings, held_by_cart, held_quantities
 from shop.payments import actions as payments
 from shop.payments import inbox, refunds
 from shop.payments.errors import PaymentRefused
 from shop.payments.gateway import CheckoutSession, StripeGateway, StripeRefund
 from shop.payments.models import PaymentAttempt, RefundStatus
 from shop.stock import actions as stock
-from shop.stock.models import StockLevel
 
 Patch = pytest.MonkeyPatch
 
@@ -74,19 +73,11 @@ def order_guard(patch: Patch, module: str, to: str) -> None:
 
 def stock_guard(patch: Patch) -> None:
     """Change stock whatever there is; `drop_the_checks` keeps the database from looking."""
-
-    def unguarded(db: Session, variant_id: int, n: int, guard: object, **values: Any) -> bool:
-        del n, guard
-        result = db.execute(
-            update(StockLevel)
-            .where(StockLevel.variant_id == variant_id)
-            .values(**values)
-            .execution_options(synchronize_session=False)
-        )
-        assert isinstance(result, CursorResult)
-        return result.rowcount == 1
-
-    patch.setattr("shop.stock.actions._change", unguarded)
+    for name in ("_RESERVE", "_RELEASE", "_CONSUME", "_TAKE_AGAIN", "_COUNT"):
+        unguarded = copy(getattr(stock, name))
+        which, _guard = unguarded._where_criteria
+        unguarded._where_criteria = (which,)
+        patch.setattr(stock, name, unguarded)
 
 
 def drop_the_checks(sessions: Sessions) -> None:
@@ -148,7 +139,12 @@ def consent(patch: Patch) -> None:
 
 def bought_carts(patch: Patch) -> None:
     """Let a cart be ordered again that was ordered and paid."""
-    patch.setattr(checkout, "cart_is_bought", lambda *_: False)
+
+    def forgetful(db: Session, cart_id: str) -> Dealings:
+        found = dealings(db, cart_id)
+        return Dealings() if found.bought else found
+
+    patch.setattr(checkout, "dealings", forgetful)
 
 
 def order_of_rows(patch: Patch) -> None:
