@@ -35,7 +35,7 @@ def test_two_orders_for_the_last_piece(scene: Scene) -> None:
         without.drop_the_checks(scene.sessions)
     doll = scene.shelf.add()
     first, second = scene.visitor(doll), scene.visitor(doll)
-    rival = scene.let_in("checkout.actions._write_order", second.order, waits=scene.guarded)
+    rival = scene.let_in("checkout.actions._order", second.order, waits=scene.guarded)
 
     assert first.order().status_code == 303
 
@@ -54,7 +54,7 @@ def test_two_orders_that_do_not_take_turns(scene: Scene) -> None:
         without.stock_guard(scene.patch)
     doll = scene.shelf.add()
     first, second = scene.visitor(doll), scene.visitor(doll)
-    rival = scene.let_in("checkout.actions._write_order", second.order)
+    rival = scene.let_in("checkout.actions._order", second.order)
 
     answer = first.order()
 
@@ -120,7 +120,7 @@ def test_the_same_form_from_two_tabs(scene: Scene) -> None:
     doll = scene.shelf.add()
     buyer = scene.visitor(doll)
     tab = buyer.in_another_tab()
-    rival = scene.let_in("checkout.actions._write_order", tab.order, waits=scene.guarded)
+    rival = scene.let_in("checkout.actions._order", tab.order, waits=scene.guarded)
 
     answer = buyer.order()
 

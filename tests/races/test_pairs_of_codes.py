@@ -42,7 +42,7 @@ def test_two_orders_with_the_last_use(scene: Scene) -> None:
     last_use(scene)
     doll = scene.shelf.add(on_hand=2)
     first, second = scene.visitor(doll, code=CODE), scene.visitor(doll, code=CODE)
-    rival = scene.let_in("checkout.actions._write_order", second.order, waits=scene.guarded)
+    rival = scene.let_in("checkout.actions._order", second.order, waits=scene.guarded)
 
     assert first.order().status_code == 303
 
@@ -59,7 +59,7 @@ def test_two_orders_with_the_last_use_that_do_not_take_turns(scene: Scene) -> No
     last_use(scene)
     doll = scene.shelf.add(on_hand=2)
     first, second = scene.visitor(doll, code=CODE), scene.visitor(doll, code=CODE)
-    rival = scene.let_in("checkout.actions._write_order", second.order)
+    rival = scene.let_in("checkout.actions._order", second.order)
 
     answer = first.order()
 
