@@ -6,7 +6,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shop.cart.cookie import MAX_QUANTITY, Cart, CartLine
 from shop.catalogue.models import Photo, Product, ProductText, Variant
-from shop.kit.db import inlined
+from shop.kit.db import inlined, rows_of
 from shop.shipping.queries import Parcel
 from shop.stock.models import StockLevel
 from shop.stock.queries import Availability, availability_of
@@ -126,7 +126,7 @@ def goods_of(
     """Return each variant that there is, by its id, with what a buyer can have who holds already
     what *own_hold* says.
     """
-    rows = db.execute(_GOODS, {"ids": list(variant_ids), "locale": locale})
+    found = rows_of(db, _GOODS, {"ids": list(variant_ids), "locale": locale})
     return {
         row.variant_id: Goods(
             variant_id=row.variant_id,
@@ -150,7 +150,7 @@ def goods_of(
                 own=own_hold.get(row.variant_id, 0),
             ),
         )
-        for row in rows
+        for row in found
     }
 
 

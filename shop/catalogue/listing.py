@@ -41,9 +41,8 @@ from shop.catalogue.shelf import (
     language_of,
     newest,
     read_cards,
-    rows,
 )
-from shop.kit.db import inlined
+from shop.kit.db import inlined, rows_of
 
 PER_PAGE = 24
 FEW = 500  # so many members are read and put in order; of more, the order is walked to find them
@@ -89,7 +88,7 @@ def siblings_of(db: Session, product_ids: Sequence[int], locale: str) -> dict[in
         .where(CollectionProduct.product_id.in_(product_ids))
         .group_by(CollectionProduct.product_id)
     )
-    first: dict[int, int] = {row.product_id: row.first for row in rows(db, inside)}
+    first: dict[int, int] = {row.product_id: row.first for row in rows_of(db, inside)}
     living = {
         collection_id: listed_cards(db, locale, Chosen(in_stock=True), collection_id, {})
         for collection_id in sorted(set(first.values()))
@@ -134,7 +133,7 @@ ONE_TOO_MANY = (
 
 
 def _has_many(db: Session, collection_id: int) -> bool:
-    return rows(db, ONE_TOO_MANY, {"collection": collection_id}).first() is not None
+    return rows_of(db, ONE_TOO_MANY, {"collection": collection_id}).first() is not None
 
 
 @cache
@@ -253,12 +252,12 @@ class ShownCollection(NamedTuple):
 
 def shown_collections(db: Session, locale: str) -> list[ShownCollection]:
     """Return the collections in the owner's order."""
-    return [ShownCollection._make((*row, None)) for row in rows(db, NAMES, {"locale": locale})]
+    return [ShownCollection._make((*row, None)) for row in rows_of(db, NAMES, {"locale": locale})]
 
 
 def pictured_collections(db: Session, locale: str) -> list[ShownCollection]:
     """Return the collections in the owner's order, each with a photo of something in it."""
-    return [ShownCollection._make(row) for row in rows(db, PICTURED, {"locale": locale})]
+    return [ShownCollection._make(row) for row in rows_of(db, PICTURED, {"locale": locale})]
 
 
 def _photo() -> ScalarSelect[str]:

@@ -35,9 +35,9 @@ from shop.catalogue.models import (
     SearchSpelling,
     Status,
 )
-from shop.catalogue.shelf import in_stock, rows
+from shop.catalogue.shelf import in_stock
 from shop.catalogue.words import COMMON, distance, edits_forgiven, spellings, stem, words_of
-from shop.kit.db import inlined, inlined_parameter, insert_into
+from shop.kit.db import inlined, inlined_parameter, insert_into, rows_of
 from shop.kit.i18n import known_locales
 
 MOST_HITS = 200
@@ -112,7 +112,7 @@ def _hits(db: Session, words: Sequence[Word], locale: str) -> list[int]:
     for number, word in enumerate(words):
         values |= _values(number, word)
     shapes = tuple((len(word.terms), len(word.beginnings)) for word in words)
-    return [row.product_id for row in rows(db, _statement(shapes, len(languages)), values)]
+    return [row.product_id for row in rows_of(db, _statement(shapes, len(languages)), values)]
 
 
 def _values(number: int, word: Word) -> dict[str, Any]:

@@ -12,9 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     CTE,
     ColumnElement,
-    Executable,
     Integer,
-    Result,
     ScalarSelect,
     Select,
     bindparam,
@@ -38,7 +36,7 @@ from shop.catalogue.models import (
     Status,
     Variant,
 )
-from shop.kit.db import inlined, inlined_parameter
+from shop.kit.db import inlined, inlined_parameter, rows_of
 
 # The stock room lies above this one: its table is named here, not imported.
 STOCK = table(
@@ -166,21 +164,14 @@ def read_cards(
     """Return the cards of *statement*. *own_hold* is what this buyer's own unpaid order holds, by
     variant: their own hold is never "sold" to them.
     """
-    found = [Card._make(row) for row in rows(db, statement, values)]
+    found = [Card._make(row) for row in rows_of(db, statement, values)]
     if not own_hold:
         return found
     mine: dict[int, int] = {}
     held = select(Variant.id, Variant.product_id).where(Variant.id.in_(own_hold))
-    for variant_id, product_id in rows(db, held):
+    for variant_id, product_id in rows_of(db, held):
         mine[product_id] = mine.get(product_id, 0) + own_hold[variant_id]
     return [card._replace(free=card.free + mine.get(card.product_id, 0)) for card in found]
-
-
-def rows(
-    db: Session, statement: Executable, values: Mapping[str, Any] | None = None
-) -> Result[*tuple[Any, ...]]:
-    """Return plain rows: what a session does for objects takes as long as the reading itself."""
-    return db.connection().execute(statement, values)
 
 
 def newest() -> Places:

@@ -11,6 +11,7 @@ from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from shop.catalogue.models import Photo, PhotoText, Product, ProductText, Status
+from shop.kit.db import rows_of
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ PRODUCTS_BY_SLUG, PHOTOS_OF_PRODUCT = _products_by_slug(), _photos_of_product()
 
 def shown_product(db: Session, slug: str) -> ShownProduct | None:
     """Return the product at *slug* with its words and photos, unless it is a draft."""
-    rows: Sequence[Any] = db.execute(PRODUCTS_BY_SLUG, {"slug": slug}).all()
+    rows: Sequence[Any] = rows_of(db, PRODUCTS_BY_SLUG, {"slug": slug}).all()
     if not rows:
         return None
     texts = tuple(ShownText(*row[len(FACTS) :]) for row in rows)
@@ -93,7 +94,7 @@ def shown_product(db: Session, slug: str) -> ShownProduct | None:
 
 def _photos(db: Session, product_id: int) -> tuple[ShownPhoto, ...]:
     photos: dict[int, ShownPhoto] = {}
-    for row in db.execute(PHOTOS_OF_PRODUCT, {"product_id": product_id}):
+    for row in rows_of(db, PHOTOS_OF_PRODUCT, {"product_id": product_id}):
         photo_id, photo_hash, in_scale, locale, alt = row
         before = photos[photo_id].alts if photo_id in photos else ()
         alts = (*before, (locale, alt)) if alt else before

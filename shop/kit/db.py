@@ -24,6 +24,7 @@ from sqlalchemy import (
     ForeignKey,
     Integer,
     MetaData,
+    Result,
     Table,
     Text,
     bindparam,
@@ -200,6 +201,15 @@ def changed(db: Session, statement: Executable, values: Mapping[str, object] | N
     result = db.execute(statement, values, execution_options={"synchronize_session": False})
     assert isinstance(result, CursorResult)  # noqa: S101 - none of them returns rows
     return result.rowcount
+
+
+def rows_of(
+    db: Session, statement: Executable, values: Mapping[str, Any] | None = None
+) -> Result[*tuple[Any, ...]]:
+    """Return plain rows of what the database has by now, without what the session has yet to
+    write: what a session does for objects takes as long as the reading itself.
+    """
+    return db.connection().execute(statement, values)
 
 
 def table_of(model: type[Base]) -> Table:

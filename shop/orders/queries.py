@@ -7,6 +7,7 @@ from sqlalchemy import Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from shop.cart.cookie import Cart, new_cart
+from shop.kit.db import rows_of
 from shop.kit.ids import Signer
 from shop.orders.models import BOUGHT, Order, OrderLine, Status
 
@@ -44,10 +45,10 @@ class Dealings:
 
 def dealings(db: Session, cart_id: str) -> Dealings:
     """Return what has come of a cart, at one look."""
-    rows = db.execute(_DEALINGS, {"cart_id": cart_id}).all()
-    if any(status in BOUGHT for status, _variant_id, _pieces in rows):
+    found = rows_of(db, _DEALINGS, {"cart_id": cart_id}).all()
+    if any(status in BOUGHT for status, _variant_id, _pieces in found):
         return Dealings(bought=True)
-    unpaid = [(variant_id, n) for status, variant_id, n in rows if status == Status.PENDING]
+    unpaid = [(variant_id, n) for status, variant_id, n in found if status == Status.PENDING]
     return Dealings(bool(unpaid), {variant_id: int(n) for variant_id, n in unpaid if variant_id})
 
 

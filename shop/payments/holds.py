@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
+from shop.kit.db import rows_of
 from shop.orders.models import Order, OrderLine
 from shop.orders.models import Status as OrderStatus
 from shop.payments.models import LIVE, PaymentAttempt, Status
@@ -46,7 +47,7 @@ def holds_of_others(db: Session, cart_id: str, *, email: str, placed_from: str) 
     asked = {"cart_id": cart_id, "email": email.lower(), "placed_from": placed_from}
     return [
         Hold(bool(by_email), bool(by_net), ends)
-        for by_email, by_net, ends in db.execute(_HOLDS, asked)
+        for by_email, by_net, ends in rows_of(db, _HOLDS, asked)
     ]
 
 

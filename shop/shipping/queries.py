@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from sqlalchemy import Date, Select, Text, bindparam, literal, select
 from sqlalchemy.orm import Session
 
+from shop.kit.db import rows_of
 from shop.preferences.values import Preferences
 from shop.shipping.dates import working_days_after
 from shop.shipping.models import PICKUP, Method, ShippingRate, ShippingZone
@@ -147,7 +148,7 @@ def steps_by_country(db: Session, countries: tuple[str, str], today: date) -> di
     """
     one, other = countries
     zones: dict[int, list[Step]] = {}
-    for row in db.execute(_STEPS, {"one": one, "other": other, "today": today}):
+    for row in rows_of(db, _STEPS, {"one": one, "other": other, "today": today}):
         zones.setdefault(row.id, []).append(Step._make(row))
     found: dict[str, list[Step]] = {}
     for steps in zones.values():

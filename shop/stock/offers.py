@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from shop.catalogue.models import Kind, Variant
 from shop.catalogue.showcase import ShownProduct
+from shop.kit.db import rows_of
 from shop.stock.models import StockLevel, StockMovement
 from shop.stock.queries import Availability, availability_of
 
@@ -96,12 +97,15 @@ def _levels_of_product() -> Select[Any]:
 
 
 LEVELS_OF_PRODUCT = _levels_of_product()
+ARRIVALS_OF_VARIANT = select(func.count()).where(
+    StockMovement.variant_id == bindparam("variant_id"), StockMovement.delta > 0
+)
 
 
 def offer_of(db: Session, product: ShownProduct, own_hold: Mapping[int, int]) -> Offer:
     """Return what can be had of *product* by the buyer whose unpaid order holds *own_hold*."""
     choices = []
-    for *facts, on_hand, reserved in db.execute(LEVELS_OF_PRODUCT, {"product_id": product.id}):
+    for *facts, on_hand, reserved in rows_of(db, LEVELS_OF_PRODUCT, {"product_id": product.id}):
         variant = ShownVariant(*facts)
         can_be_had = availability_of(
             product.kind,
@@ -125,10 +129,8 @@ def _numbers(db: Session, product: ShownProduct, choices: Sequence[Choice]) -> N
     left = choices[0].availability
     if not 0 < left.on_hand <= product.edition_size or left.withdrawn:
         return None
-    came = select(func.count()).where(
-        StockMovement.variant_id == choices[0].variant.id, StockMovement.delta > 0
-    )
-    if (db.scalar(came) or 0) > 1:
+    came = rows_of(db, ARRIVALS_OF_VARIANT, {"variant_id": choices[0].variant.id}).scalar_one()
+    if came > 1:
         return None
     return Numbers(
         first=product.edition_size - left.on_hand + 1,

@@ -3,7 +3,7 @@ from datetime import date
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from shop.kit.db import inlined
+from shop.kit.db import inlined, rows_of
 from shop.preferences.values import Preferences
 from shop.tax.models import VatRate
 
@@ -17,7 +17,7 @@ _RATE = (
 
 def vat_rate_bp(db: Session, country: str, day: date) -> int:
     """Return the rate in force in *country* on *day*, in hundredths of a percent; 0 if unknown."""
-    return db.scalar(_RATE, {"country": country, "day": day}) or 0
+    return rows_of(db, _RATE, {"country": country, "day": day}).scalar() or 0
 
 
 def sellers_rate_bp(db: Session, preferences: Preferences, day: date) -> int:
