@@ -9,11 +9,13 @@ from types import CodeType
 from typing import Any
 
 import pytest
-from jinja2 import BytecodeCache, Environment
+from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 from sqlalchemy import create_engine
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+
+from shop.kit.templating import Templates
 
 
 class CompiledTemplates(BytecodeCache):
@@ -31,9 +33,9 @@ class CompiledTemplates(BytecodeCache):
 
 @pytest.fixture(scope="session", autouse=True)
 def templates_stay_compiled() -> Iterator[None]:
-    make_environment = partial(Environment, bytecode_cache=CompiledTemplates())
+    make_environment = partial(Templates, bytecode_cache=CompiledTemplates())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("shop.kit.templating.Environment", make_environment)
+        patch.setattr("shop.kit.templating.Templates", make_environment)
         yield
 
 

@@ -1,6 +1,6 @@
 """One way to make a page, and the same templates for mail."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,21 @@ FOLDER = Path(__file__).parents[2] / "templates"
 MOST_REMEMBERED = 4_000_000  # letters of pieces of pages
 
 
+class Templates(Environment):
+    """Templates that all ask for the same things, which are known before the first is loaded."""
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """Return one plain dict: Jinja's own chain of them is gone through link by link with each
+        import, which takes a tenth of a page.
+        """
+        return {**self.globals, **(d or {})}
+
+
 def make_environment(*, html: bool, **shop_globals: Any) -> Environment:
     """Return the environment for pages and HTML mail (escaped), or for plain text mail."""
-    environment = Environment(
+    environment = Templates(
         loader=FileSystemLoader(FOLDER),
-        autoescape=html,  # noqa: S701 - off for plain text mail alone
+        autoescape=html,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
