@@ -42,15 +42,19 @@ from shop.catalogue.shelf import (
     newest,
     read_cards,
 )
-from shop.kit.db import inlined, rows_of
+from shop.kit.db import inlined, inlined_parameter, rows_of
 
 PER_PAGE = 24
 FEW = 500  # so many members are read and put in order; of more, the order is walked to find them
 
 
 def newest_cards(db: Session, locale: str, most: int, own_hold: Mapping[int, int]) -> list[Card]:
-    values = {"locale": locale, "most": most, "skipped": 0}
-    return read_cards(db, _listed(Sort.NEWEST, frozenset()), values, own_hold)
+    return read_cards(db, _newest(most), {"locale": locale}, own_hold)
+
+
+@cache
+def _newest(most: int) -> Select[Any]:
+    return cards(newest().limit(inlined(most)))
 
 
 def listed_cards(
@@ -62,19 +66,31 @@ def listed_cards(
 ) -> list[Card]:
     """Return one page of what is chosen, and one card more if there is another page."""
     filters = _filters(db, chosen, collection_id)
-    page = {"locale": locale, "most": PER_PAGE + 1, "skipped": PER_PAGE * (chosen.page - 1)}
-    return read_cards(db, _listed(chosen.sort, frozenset(filters)), filters | page, own_hold)
+    statement = _listed(chosen.sort, frozenset(filters), later=chosen.page > 1)
+    values = {**filters, "locale": locale, **_skipped(chosen.page)}
+    return read_cards(db, statement, values, own_hold)
 
 
 def sold_cards(db: Session, locale: str, page: int) -> list[Card]:
     """Return one page of what has found a home, and one card more if there is another page."""
-    values = {"locale": locale, "most": PER_PAGE + 1, "skipped": PER_PAGE * (page - 1)}
-    return read_cards(db, _sold(), values, {})
+    return read_cards(db, _sold(later=page > 1), {"locale": locale, **_skipped(page)}, {})
 
 
 @cache
-def _sold() -> Select[Any]:
-    return cards(newest().where(Product.kind == Kind.UNIQUE, ~in_stock()))
+def _sold(*, later: bool) -> Select[Any]:
+    return cards(_one_page(newest().where(Product.kind == Kind.UNIQUE, ~in_stock()), later=later))
+
+
+def _one_page(places: Places, *, later: bool) -> Places:
+    """Return one page of *places* and the first of the next: the first page, or a *later* one,
+    that begins after as many as are ``skipped``.
+    """
+    page = places.limit(inlined(PER_PAGE + 1))
+    return page.offset(inlined_parameter("skipped")) if later else page
+
+
+def _skipped(page: int) -> dict[str, int]:
+    return {"skipped": PER_PAGE * (page - 1)} if page > 1 else {}
 
 
 def siblings_of(db: Session, product_ids: Sequence[int], locale: str) -> dict[int, list[Card]]:
@@ -137,8 +153,8 @@ def _has_many(db: Session, collection_id: int) -> bool:
 
 
 @cache
-def _listed(sort: Sort, filters: frozenset[str]) -> Select[Any]:
-    return cards(_places(sort, filters), falling=sort in FALLING)
+def _listed(sort: Sort, filters: frozenset[str], *, later: bool) -> Select[Any]:
+    return cards(_one_page(_places(sort, filters), later=later), falling=sort in FALLING)
 
 
 @cache

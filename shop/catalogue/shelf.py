@@ -10,7 +10,6 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    CTE,
     ColumnElement,
     Integer,
     ScalarSelect,
@@ -36,7 +35,7 @@ from shop.catalogue.models import (
     Status,
     Variant,
 )
-from shop.kit.db import inlined, inlined_parameter, rows_of
+from shop.kit.db import inlined, rows_of
 
 # The stock room lies above this one: its table is named here, not imported.
 STOCK = table(
@@ -114,12 +113,12 @@ def living_siblings(
 
     Of its latest members, that is: however many have been sold before, they are not looked at.
     """
-    values = {"of": product_id, "locale": locale, "most": limit, "skipped": 0}
-    return read_cards(db, _siblings(), values, own_hold or {})
+    values = {"of": product_id, "locale": locale}
+    return read_cards(db, _siblings(limit), values, own_hold or {})
 
 
 @cache
-def _siblings() -> Select[Any]:
+def _siblings(limit: int) -> Select[Any]:
     first = (
         select(CollectionProduct.collection_id)
         .join(Collection)
@@ -136,14 +135,14 @@ def _siblings() -> Select[Any]:
         .subquery()
     )
     keys = newest().join(latest, latest.c.product_id == Product.id)
-    return cards(keys.where(in_stock(), Product.id != bindparam("of")))
+    return cards(keys.where(in_stock(), Product.id != bindparam("of")).limit(inlined(limit)))
 
 
 def cards_of(
     db: Session, product_ids: Sequence[int], locale: str, own_hold: Mapping[int, int]
 ) -> list[Card]:
     """Return the cards of *product_ids*, in that order; what is not published is left out."""
-    values = {"locale": locale, "ids": product_ids, "most": len(product_ids), "skipped": 0}
+    values = {"locale": locale, "ids": product_ids}
     found = {card.product_id: card for card in read_cards(db, _named(), values, own_hold)}
     return [found[product_id] for product_id in product_ids if product_id in found]
 
@@ -206,15 +205,11 @@ def in_stock() -> ColumnElement[bool]:
 
 
 def cards(places: Places, *, falling: bool = True) -> Select[Any]:
-    """Return the statement that reads the cards of one page of *places*, in their order.
+    """Return the statement that reads the cards of *places*, in their order.
 
-    Its values are ``locale``, ``most``, ``skipped`` and those that *places* asks for.
+    Its values are ``locale`` and those that *places* asks for.
     """
-    keys = places.limit(inlined_parameter("most")).offset(inlined_parameter("skipped"))
-    return _with_everything(keys.cte("places"), falling=falling)
-
-
-def _with_everything(keys: CTE, *, falling: bool) -> Select[Any]:
+    keys = places.cte("places")
     # One by one what a product's variants come to: to group them SQLite would sort all columns.
     photo, free = aliased(Photo), STOCK.c.on_hand - STOCK.c.reserved
     price = Variant.__table__.c.price_amount
