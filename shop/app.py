@@ -154,25 +154,26 @@ def at_hand(config: Config, till: Till, reads: Sessions, live: LivePreferences) 
 
 def routes() -> list[ShopRoute]:
     return [
+        # what buyers ask for most is looked for first
         *catalogue_pages.routes,
-        *catalogue_admin.routes,
-        *listings_pages.routes,
-        *stock_pages.routes,
-        *stock_admin.routes,
-        *commissions_pages.routes,
-        *commissions_admin.routes,
-        *blog_pages.routes,
-        *blog_admin.routes,
         *cart_pages.routes,
         *checkout_pages.routes,
         *orders_pages.routes,
-        *orders_admin.routes,
+        *listings_pages.routes,
+        *stock_pages.routes,
+        *commissions_pages.routes,
+        *blog_pages.routes,
         *withdrawals_pages.routes,
+        *payments_pages.routes,
+        *preferences_pages.routes,
+        *catalogue_admin.routes,
+        *stock_admin.routes,
+        *commissions_admin.routes,
+        *blog_admin.routes,
+        *orders_admin.routes,
         *withdrawals_admin.routes,
         *mail_admin.routes,
-        *payments_pages.routes,
         *payments_admin.routes,
-        *preferences_pages.routes,
         *preferences_admin.routes,
         *shipping_admin.routes,
         *discounts_admin.routes,
@@ -227,7 +228,7 @@ def surroundings(request: Request) -> dict[str, Any]:
     state = request.state
     live: LivePreferences = state.preferences
     locale, urls, path = state.locale, live.urls, request.scope["path"]
-    query = f"?{request.url.query}" if request.url.query else ""
+    asked = request.scope["query_string"].decode(errors="replace")
     cookie = get_cookie(request, COOKIE)
     return {
         "shop": live.current,
@@ -237,7 +238,7 @@ def surroundings(request: Request) -> dict[str, Any]:
         "link": lambda to: urls.link(to, locale),
         "absolute": lambda to: urls.absolute(to, locale),
         "other_languages": {
-            other: urls.link(path, other) + query
+            other: urls.link(path, other) + (f"?{asked}" if asked else "")
             for other in live.current.languages
             if other != locale
         },

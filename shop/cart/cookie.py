@@ -3,6 +3,7 @@
 import base64
 import json
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from shop.cart.errors import CartFull
 from shop.kit.ids import Signer, random_token
@@ -83,9 +84,14 @@ def cart_text(cart: Cart, signer: Signer) -> str:
 
 def read_cart(text: str, signer: Signer) -> Cart:
     """Return the cart of a cookie; what we did not sign is a new, empty cart."""
+    return _signed_cart(text, signer) or new_cart()
+
+
+@lru_cache(maxsize=128)  # a page looks at it more than once
+def _signed_cart(text: str, signer: Signer) -> Cart | None:
     encoded, _, signature = text.partition(".")
     if not signature or not signer.verifies(PURPOSE, encoded, signature):
-        return new_cart()
+        return None
     facts = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
     cart_id, lines, *source = facts
     return Cart(cart_id, tuple(CartLine(*line) for line in lines), *source)

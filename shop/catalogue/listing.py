@@ -149,7 +149,7 @@ ONE_TOO_MANY = (
 
 
 def _has_many(db: Session, collection_id: int) -> bool:
-    return rows_of(db, ONE_TOO_MANY, {"collection": collection_id}).first() is not None
+    return bool(rows_of(db, ONE_TOO_MANY, {"collection": collection_id}))
 
 
 @cache

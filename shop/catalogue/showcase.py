@@ -3,7 +3,6 @@
 The statements are made once: building one takes as long as the database takes to answer it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -84,7 +83,7 @@ PRODUCTS_BY_SLUG, PHOTOS_OF_PRODUCT = _products_by_slug(), _photos_of_product()
 
 def shown_product(db: Session, slug: str) -> ShownProduct | None:
     """Return the product at *slug* with its words and photos, unless it is a draft."""
-    rows: Sequence[Any] = rows_of(db, PRODUCTS_BY_SLUG, {"slug": slug}).all()
+    rows = rows_of(db, PRODUCTS_BY_SLUG, {"slug": slug})
     if not rows:
         return None
     texts = tuple(ShownText(*row[len(FACTS) :]) for row in rows)

@@ -7,7 +7,7 @@ own terms and lose updates silently; ``isolation_level=None`` leaves them to us.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from sqlalchemy import (
     ForeignKey,
     Integer,
     MetaData,
-    Result,
+    Row,
     Table,
     Text,
     bindparam,
@@ -205,11 +205,11 @@ def changed(db: Session, statement: Executable, values: Mapping[str, object] | N
 
 def rows_of(
     db: Session, statement: Executable, values: Mapping[str, Any] | None = None
-) -> Result[*tuple[Any, ...]]:
-    """Return plain rows of what the database has by now, without what the session has yet to
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Return the plain rows of what the database has by now, without what the session has yet to
     write: what a session does for objects takes as long as the reading itself.
     """
-    return db.connection().execute(statement, values)
+    return db.connection().execute(statement, values).all()
 
 
 def table_of(model: type[Base]) -> Table:

@@ -8,7 +8,6 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAC_BYTES = 16
@@ -26,7 +25,7 @@ def fingerprint(token: str) -> str:
 
 @dataclass(frozen=True)
 class Signer:
-    keys: Sequence[str]
+    keys: tuple[str, ...]
 
     def sign(self, purpose: str, text: str) -> str:
         return _base32(self._mac(self.keys[0], purpose, text))

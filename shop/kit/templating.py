@@ -1,6 +1,7 @@
 """One way to make a page, and the same templates for mail."""
 
 from collections.abc import Callable, Mapping, MutableMapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +69,12 @@ def make_environment(*, html: bool, **shop_globals: Any) -> Environment:
 
 
 def _speaker(mark: type[str]) -> Callable[..., str]:
+    @cache  # of what the templates say: no more than there are
+    def marked(message: str, _locale: str) -> str:
+        return mark(i18n.gettext(message))
+
     def say(message: str, **variables: object) -> str:
-        text = mark(i18n.gettext(message))
+        text = marked(message, i18n.current_locale())
         return text % variables if "%" in text else text
 
     return say

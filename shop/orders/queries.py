@@ -45,7 +45,7 @@ class Dealings:
 
 def dealings(db: Session, cart_id: str) -> Dealings:
     """Return what has come of a cart, at one look."""
-    found = rows_of(db, _DEALINGS, {"cart_id": cart_id}).all()
+    found = rows_of(db, _DEALINGS, {"cart_id": cart_id})
     if any(status in BOUGHT for status, _variant_id, _pieces in found):
         return Dealings(bought=True)
     unpaid = [(variant_id, n) for status, variant_id, n in found if status == Status.PENDING]

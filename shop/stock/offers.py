@@ -129,8 +129,8 @@ def _numbers(db: Session, product: ShownProduct, choices: Sequence[Choice]) -> N
     left = choices[0].availability
     if not 0 < left.on_hand <= product.edition_size or left.withdrawn:
         return None
-    came = rows_of(db, ARRIVALS_OF_VARIANT, {"variant_id": choices[0].variant.id}).scalar_one()
-    if came > 1:
+    [(arrivals,)] = rows_of(db, ARRIVALS_OF_VARIANT, {"variant_id": choices[0].variant.id})
+    if arrivals > 1:
         return None
     return Numbers(
         first=product.edition_size - left.on_hand + 1,

@@ -17,7 +17,8 @@ _RATE = (
 
 def vat_rate_bp(db: Session, country: str, day: date) -> int:
     """Return the rate in force in *country* on *day*, in hundredths of a percent; 0 if unknown."""
-    return rows_of(db, _RATE, {"country": country, "day": day}).scalar() or 0
+    found = rows_of(db, _RATE, {"country": country, "day": day})
+    return found[0].rate_bp if found else 0
 
 
 def sellers_rate_bp(db: Session, preferences: Preferences, day: date) -> int:

@@ -18,7 +18,7 @@ from shop.cart.cookie import (
 from shop.cart.errors import CartFull
 from shop.kit.ids import Signer
 
-SIGNER = Signer(["a key of the tests that is long enough"])
+SIGNER = Signer(("a key of the tests that is long enough",))
 CART = Cart("abcdefghijklmnopqrstuvwxyz", (CartLine(1, 2), CartLine(7, 1)))
 
 
@@ -52,12 +52,12 @@ def test_no_changed_cookie_is_a_cart() -> None:
 
 
 def test_a_cart_of_another_key_is_none() -> None:
-    assert read_cart(cart_text(CART, Signer(["another key"])), SIGNER).lines == ()
+    assert read_cart(cart_text(CART, Signer(("another key",))), SIGNER).lines == ()
 
 
 def test_a_new_key_keeps_the_carts() -> None:
     before = cart_text(CART, SIGNER)
-    assert read_cart(before, Signer(["a newer key", *SIGNER.keys])) == CART
+    assert read_cart(before, Signer(("a newer key", *SIGNER.keys))) == CART
 
 
 def test_nothing_is_a_new_cart_each_time() -> None:

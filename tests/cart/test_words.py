@@ -18,7 +18,7 @@ from shop.orders.models import Order, OrderLine
 from shop.stock.models import StockLevel
 from tests.support import Buyer, Shelf, fields_of
 
-SIGNER = Signer(["a key of the tests that is long enough"])
+SIGNER = Signer(("a key of the tests that is long enough",))
 
 
 def cart_of(buyer: Buyer, shop: Config) -> list[tuple[int, int, str]]:

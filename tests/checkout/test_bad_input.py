@@ -442,7 +442,7 @@ def test_no_forged_link_shows_an_order_or_says_that_there_is_one(
     stranger.http.cookies.clear()
     forged = [
         order_token(signer, 2),  # ours, but of no order
-        order_token(Signer(["another key altogether, long enough"]), 1),
+        order_token(Signer(("another key altogether, long enough",)), 1),
         *(token[:-1], token + "a", "2" + token[1:], token.upper(), "1", "1-", "x", "1-" + "a" * 26),
         *(
             token[: 5 + n] + ("b" if token[5 + n] != "b" else "c") + token[6 + n :]

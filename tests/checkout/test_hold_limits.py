@@ -50,7 +50,7 @@ def order(
     **wishes: Any,
 ) -> PaymentAttempt:
     seller = Seller(
-        Preferences(**wishes), Urls("https://shop.example", "sv"), Signer(["a long enough key"])
+        Preferences(**wishes), Urls("https://shop.example", "sv"), Signer(("a long enough key",))
     )
     postage = 3600 if quantity == 1 else 0
     return place_order(

@@ -26,7 +26,7 @@ from shop.stock.models import StockLevel
 from tests.support import ANNA, NOON, Shelf, on_both_databases
 
 SELLER = Seller(
-    Preferences(), Urls("https://shop.example", "sv"), Signer(["a key that is long enough"])
+    Preferences(), Urls("https://shop.example", "sv"), Signer(("a key that is long enough",))
 )
 WHO = Buyer(**ANNA, locale="sv")
 LETTER = Choice("letter", 24500, 3600)

@@ -42,7 +42,7 @@ from shop.stock.models import StockLevel
 from tests.discounts.tools import new_discount
 from tests.support import ANNA, NOON, Shelf, on_both_databases
 
-SIGNER = Signer(["a key that is long enough"])
+SIGNER = Signer(("a key that is long enough",))
 SELLER = Seller(Preferences(), Urls("https://shop.example", "sv"), SIGNER)
 WHO = Buyer(**ANNA | {"phone": "070-123 45 67"}, locale="sv")
 LETTER = Choice("letter", 24500, 3600)

@@ -15,7 +15,7 @@ from shop.preferences.values import Preferences
 from tests.support import ANNA, NOON, Shelf
 
 SELLER = Seller(
-    Preferences(), Urls("https://shop.example", "sv"), Signer(["a key that is long enough"])
+    Preferences(), Urls("https://shop.example", "sv"), Signer(("a key that is long enough",))
 )
 
 

@@ -71,7 +71,7 @@ from tests.support import ANNA, DECLINED_CARD, GOOD_CARD, NOON, FixedClock
 
 KEY = "sk_test_of_the_tests"
 SELLER = Seller(
-    Preferences(), Urls("https://shop.example", "sv"), Signer(["a key that is long enough"])
+    Preferences(), Urls("https://shop.example", "sv"), Signer(("a key that is long enough",))
 )
 SECURE_CARD = "4000002500003155"
 ODD_CARDS = {

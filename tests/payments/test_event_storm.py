@@ -27,7 +27,7 @@ from tests.conftest import STRIPE_KEY
 from tests.support import ANNA, FixedClock, Shelf
 
 SELLER = Seller(
-    Preferences(), Urls("https://shop.example", "sv"), Signer(["a key that is long enough"])
+    Preferences(), Urls("https://shop.example", "sv"), Signer(("a key that is long enough",))
 )
 # What must come out the same, without the moments and the random names.
 OUTCOME = {

@@ -150,7 +150,7 @@ def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
 # --- without a browser ----------------------------------------------------------------------------
 
 SELLER = Seller(
-    Preferences(), Urls("https://shop.example", "sv"), Signer(["a key that is long enough"])
+    Preferences(), Urls("https://shop.example", "sv"), Signer(("a key that is long enough",))
 )
 
 

@@ -25,7 +25,7 @@ from shop.reports.verify import INVARIANTS, Finding, in_words, report, verify
 from tests.benchmarks.books import fill
 from tests.support import ANNA, NOON, Shelf, on_both_databases
 
-SELLER = Seller(Preferences(), Urls("https://shop.example", "sv"), Signer(["a long enough key"]))
+SELLER = Seller(Preferences(), Urls("https://shop.example", "sv"), Signer(("a long enough key",)))
 WHO = Buyer(**ANNA, locale="sv")
 SHIPPED, PAID, PENDING, EXPIRED = 1, 2, 3, 4  # the orders by their ids
 RAVEN, MOSS, OWL = 1, 2, 3  # the variants
