@@ -9,6 +9,7 @@ import logging
 import secrets
 import time
 from http import HTTPStatus
+from itertools import count
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +23,7 @@ class RequestLog:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._lines: list[str] = []
+        self._process, self._numbers = secrets.token_hex(4), count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -30,7 +32,7 @@ class RequestLog:
             finally:
                 self._write()  # the server's own scope ends with the server
             return
-        request_id, began, status = secrets.token_hex(5), time.perf_counter(), GONE
+        request_id, began, status = self._name_request(), time.perf_counter(), GONE
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def answer(message: Message) -> None:
@@ -48,6 +50,10 @@ class RequestLog:
             route = getattr(scope.get("route"), "path", "-")
             if status != HTTPStatus.OK or route not in PROBES:
                 self._add(f"{request_id} {scope['method']} {route} {status} {took:.1f}ms")
+
+    def _name_request(self) -> str:
+        """Return an id that tells this request from all others, by whichever process."""
+        return f"{self._process}{next(self._numbers):06x}"
 
     def _add(self, line: str) -> None:
         if not self._lines:

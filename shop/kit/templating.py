@@ -83,20 +83,23 @@ def _speaker(mark: type[str]) -> Callable[..., str]:
 def _remembering() -> Callable[..., str]:
     """Return what calls a macro, and the next time answers what it answered to the same arguments.
 
-    The arguments must be values that can be compared, and the macro may look at nothing else but
-    the language and the owner's preferences.
+    A macro of another template is given as "its/template.html#its_name": it is not even imported
+    where the answer is known. The arguments must be values that can be compared, and the macro may
+    look at nothing else but the language and the owner's preferences.
     """
     kept: dict[tuple[object, ...], tuple[str, object]] = {}
     letters = 0
 
     @pass_context
-    def remembered(context: Context, macro: Macro, *arguments: object) -> str:
+    def remembered(context: Context, macro: Macro | str, *arguments: object) -> str:
         nonlocal letters
         preferences = context["shop"]  # kept with the answer: so its id is nobody else's
-        key = (context.name, macro.name, i18n.current_locale(), id(preferences), arguments)
+        name = macro if isinstance(macro, str) else f"{context.name}#{macro.name}"
+        key = (name, i18n.current_locale(), id(preferences), arguments)
         known = kept.get(key)
         if known is None:
-            known = (macro(*arguments), preferences)
+            called = _imported(context, macro) if isinstance(macro, str) else macro
+            known = (called(*arguments), preferences)
             letters += len(known[0])
             if letters > MOST_REMEMBERED:
                 kept.clear()
@@ -105,6 +108,14 @@ def _remembering() -> Callable[..., str]:
         return known[0]
 
     return remembered
+
+
+def _imported(context: Context, name: str) -> Macro:
+    """Return the macro of another template, as ``import … with context`` does."""
+    template, _, macro = name.partition("#")
+    module = context.environment.get_template(template).make_module(context.get_all(), shared=True)
+    found: Macro = getattr(module, macro)
+    return found
 
 
 def filler(environment: Environment) -> Callable[[str, Mapping[str, Any]], str]:

@@ -15,6 +15,12 @@ PAGE = """
 {%- set macro = shown if which == "shown" else other %}
 {%- for thing in things %}{{ remembered(macro, thing, 2) }}{% endfor %}
 """
+PIECE = (
+    "{% macro shown(thing) %}{{ ran(thing) }}{{ thing.name }}, {{ shop.currency }}. {% endmacro %}"
+)
+OF_A_PIECE = """
+{%- for thing in things %}{{ remembered("piece.html#shown", thing) }}{% endfor %}
+"""
 
 
 class Thing(NamedTuple):
@@ -32,7 +38,9 @@ class Page:
     def __init__(self) -> None:
         self.runs = 0
         self.environment = make_environment(html=True)
-        self.environment.loader = DictLoader({"page.html": PAGE, "again.html": PAGE})
+        self.environment.loader = DictLoader(
+            {"page.html": PAGE, "again.html": PAGE, "piece.html": PIECE, "whole.html": OF_A_PIECE}
+        )
 
     def ran(self, _thing: Thing) -> str:
         self.runs += 1
@@ -74,6 +82,16 @@ def test_another_macro_language_template_or_preference_is_another_answer() -> No
     assert page.runs == 4
     assert page.show("Räv", shop=Preferences("EUR"), which="other") == "Sök EUR"
     assert page.runs == 5
+
+
+def test_what_another_template_shows_is_remembered_too() -> None:
+    page, shop = Page(), Preferences()
+    assert page.show("Räv", "Älg", "Räv", shop=shop, template="whole.html") == (
+        "Räv, SEK. Älg, SEK. Räv, SEK. "
+    )
+    assert page.runs == 2
+    assert page.show("Räv", shop=Preferences("EUR"), template="whole.html") == "Räv, EUR. "
+    assert page.runs == 3
 
 
 def test_it_forgets_before_there_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
