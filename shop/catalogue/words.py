@@ -11,7 +11,6 @@ from threading import Lock
 from typing import Any
 
 from babel import Locale
-from snowballstemmer import algorithms, stemmer
 
 OWN_LETTERS = "åäö"
 LONGEST = 40  # letters of a word that count
@@ -102,5 +101,10 @@ def _bare(text: str) -> str:
 
 @cache
 def _stemmer(locale: str) -> Any:
+    from snowballstemmer import (
+        algorithms,
+        stemmer,
+    )  # all its languages, which a start need not wait for
+
     language = (Locale.parse(locale).get_language_name("en") or "").lower()
     return stemmer(language) if language in algorithms() else None

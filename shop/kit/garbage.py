@@ -8,7 +8,7 @@ same on every version, and nobody waits for it but the event loop.
 
 import gc
 
-YOUNG = 20_000  # new objects that are worth a look
+YOUNG = 5_000  # new objects that are worth a look: what they hold on to is a few megabytes
 OLDER = 10  # so many looks at one generation, and the next is looked at too
 
 
