@@ -26,23 +26,19 @@ from shop.catalogue import pages as catalogue_pages
 from shop.checkout import pages as checkout_pages
 from shop.commissions import admin as commissions_admin
 from shop.commissions import pages as commissions_pages
-from shop.config import Config, ConfigError, read_config
+from shop.config import Config
 from shop.discounts import admin as discounts_admin
 from shop.kit import files
 from shop.kit.clock import Clock, local_day, system_clock
 from shop.kit.cookies import get_cookie
 from shop.kit.db import Sessions, is_sqlite, read_sessions, write_sessions
 from shop.kit.edge import Edge, exception_handlers
-from shop.kit.garbage import collect_between_requests
 from shop.kit.headers import SecurityHeaders
 from shop.kit.ids import Signer
-from shop.kit.logs import configure_logs
 from shop.kit.media import MediaFolder
 from shop.kit.page_cache import PageCache
-from shop.kit.processes import CannotStart
 from shop.kit.request_log import RequestLog
 from shop.kit.routing import Pools, ShopRoute
-from shop.kit.schema import wait_until_current
 from shop.kit.static import FOLDER as STATIC_FOLDER
 from shop.kit.static import StaticFiles
 from shop.kit.templating import make_environment, page
@@ -182,21 +178,6 @@ def routes() -> list[ShopRoute]:
         *reports_pages.routes,
         *files.routes,
     ]
-
-
-def from_environment() -> ASGIApp:
-    """Return the application for a server that starts it by name."""
-    import os
-
-    configure_logs()
-    try:
-        config = read_config(os.environ)
-        wait_until_current(config.database_url)
-    except (ConfigError, CannotStart) as error:
-        raise SystemExit(str(error)) from error
-    app = create_app(config)
-    collect_between_requests()
-    return app
 
 
 async def keep_up(

@@ -47,6 +47,12 @@ def migrate_database(url: str) -> None:
     migrate(url)
 
 
+def has_newest_schema(url: str) -> bool:
+    from shop.kit import schema
+
+    return schema.has_newest_schema(url)
+
+
 def read_sessions(url: str) -> "Sessions":
     from shop.kit import db
 
@@ -127,7 +133,7 @@ def _trusted(config: Config) -> dict[str, str]:
 
 def _web_command(host: str, port: int, processes: int) -> list[str]:
     return [
-        *("uvicorn", "shop.app:from_environment", "--factory"),
+        *("uvicorn", "shop.asgi:application", "--factory"),
         *("--host", host, "--port", str(port), "--workers", str(processes)),
         *("--no-server-header", "--no-access-log", "--log-level", "warning"),
         *("--timeout-graceful-shutdown", "5"),
@@ -147,7 +153,8 @@ def serve(
     # it waits for its tables, and has enough to do until we have looked after them
     group.start(_web_command(host, port, processes), environ)
     try:
-        migrate_database(config.database_url)
+        if not has_newest_schema(config.database_url):
+            migrate_database(config.database_url)
     except BaseException:
         group.end()
         raise

@@ -18,7 +18,13 @@ from sqlalchemy.exc import IntegrityError
 
 from shop.kit.db import Sessions, is_sqlite, write_engine
 from shop.kit.migrations import BrokenReferences, downgrade, migrate, migration_config
-from shop.kit.schema import FOLDER, is_current, newest_revision, wait_until_current
+from shop.kit.schema import (
+    FOLDER,
+    has_newest_schema,
+    is_current,
+    newest_revision,
+    wait_until_current,
+)
 from shop.models import Base
 from tests.support import Shelf, on_both_databases
 
@@ -144,6 +150,15 @@ def test_the_newest_revision_is_where_alembic_arrives() -> None:
     config = AlembicConfig()
     config.set_main_option("script_location", str(FOLDER))
     assert ScriptDirectory.from_config(config).get_heads() == [newest_revision()]
+
+
+def test_who_starts_the_shop_knows_whether_there_is_something_to_migrate(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'shop.db'}"
+    assert not has_newest_schema(url)  # there is nothing yet
+    migrate(url, f"{int(newest_revision()) - 1:04}")
+    assert not has_newest_schema(url)
+    migrate(url)
+    assert has_newest_schema(url)
 
 
 def test_who_serves_waits_until_there_are_tables(

@@ -41,6 +41,15 @@ def wait_until_current(url: str, silence: float = SILENCE) -> None:
         engine.dispose()
 
 
+def has_newest_schema(url: str) -> bool:
+    """Say whether there is nothing to migrate at *url*."""
+    engine = read_engine(url)
+    try:
+        return _is_there(engine)
+    finally:
+        engine.dispose()
+
+
 def _is_there(engine: Engine) -> bool:
     """Say whether it is current; a database that is being made has no table yet, or is locked."""
     try:

@@ -110,13 +110,13 @@ def _serve(program: Program) -> None:
     """Serve as `shop serve` does, with one web process."""
     import uvicorn
 
-    from shop.app import from_environment
+    from shop.asgi import application
 
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", program.port))
         config = uvicorn.Config(
-            from_environment(),
+            application(),
             lifespan="on",
             log_level="warning",
             access_log=False,

@@ -28,7 +28,7 @@ from shop.kit.processes import answers
 from shop.payments.gateway import API_VERSION, EVENTS
 from tests.support import Buyer, fields_of, free_socket
 
-REAL = "shop.app:from_environment"
+REAL = "shop.asgi:application"
 SECRET_KEY = "a key that both processes sign with and it is long enough"
 TIME_TO_START, TIME_TO_ANSWER = 60, 60  # seconds
 GONE = (

@@ -20,7 +20,7 @@ from tests.races.without import drop_the_checks
 from tests.support import ANNA, Buyer, Shelf, on_both_databases
 
 BUYERS = 200
-UNGUARDED = "tests.races.unguarded:from_environment"
+UNGUARDED = "tests.races.unguarded:application"
 
 
 def each_piece_is_sold_once(

@@ -6,14 +6,14 @@ The control of the big race. Everything else is the real shop; whoever comes alo
 import pytest
 from starlette.types import ASGIApp
 
-from shop import app
+from shop import asgi
 from tests.races import without
 
 
-def from_environment() -> ASGIApp:
+def application() -> ASGIApp:
     """Return the shop without its guards, for a server that starts it by name."""
     patch = pytest.MonkeyPatch()  # never undone: the process ends with the race
     without.second_look(patch, seconds=0.1)  # so that others look meanwhile, however fast it is
     without.turn(patch)
     without.stock_guard(patch)
-    return app.from_environment()
+    return asgi.application()
