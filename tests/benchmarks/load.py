@@ -70,7 +70,7 @@ def load(
     asks: Sequence[Ask],
     *,
     seconds: float = 3,
-    runs: int = 3,
+    runs: int = 5,
     connections: int = CONNECTIONS,
     warm: bool = True,
 ) -> Load:

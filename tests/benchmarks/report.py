@@ -166,7 +166,7 @@ def _ratios(kind: str) -> str:
     table = _table([*head, "p50 / p99 ms", "errors"], rows)
     said = (
         f"## Without the page cache, {DATABASES[kind]}\n\n"
-        "Requests a second, the median of three runs (and the least and the most): two processes\n"
+        "Requests a second, the median of five runs (and the least and the most): two processes\n"
         f"each, ours and {figures.get('oscar/version', 'django-oscar')}.\n\n{table}"
     )
     default = figures.get("oscar/2/-/add")
