@@ -14,7 +14,8 @@ from shop.config import Config
 from shop.kit.i18n import country_name, format_words, ngettext
 from shop.kit.i18n import gettext as _
 from shop.payments.errors import PaymentError, PaymentUnknown
-from shop.payments.gateway import API_VERSION, EVENTS, PaymentGateway, WebhookEndpoint
+from shop.payments.gateway import API_VERSION
+from shop.payments.provider import EVENTS, PaymentGateway, WebhookEndpoint
 from shop.preferences.queries import page_texts
 from shop.preferences.texts import SLUGS, is_starting_text
 from shop.preferences.values import Preferences

@@ -18,7 +18,8 @@ from shop.kit.clock import Clock, system_clock
 from shop.kit.db import Sessions, read_sessions, write_sessions
 from shop.kit.migrations import migrate
 from shop.owner.actions import invite_owner
-from shop.payments.gateway import API_VERSION, EVENTS, StripeGateway
+from shop.payments.gateway import API_VERSION, StripeGateway
+from shop.payments.provider import EVENTS
 from shop.payments.till import Till
 from shop.sandbox.stand_in.server import StandInServer
 from tests.browser import browser, new_page

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from shop import cli
-from shop.payments.gateway import API_VERSION, EVENTS
+from shop.payments.gateway import API_VERSION
+from shop.payments.provider import EVENTS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]

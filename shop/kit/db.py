@@ -126,7 +126,10 @@ def write_engine(url: str, *, foreign_keys: bool = True) -> Engine:
 def read_engine(url: str) -> Engine:
     """Return an engine that cannot write."""
     if not is_sqlite(url):
-        return _postgresql(url).execution_options(postgresql_readonly=True)
+        # Each statement sees what is committed by then, inside of a transaction or not: so none
+        # is begun and ended, which would be two more ways to the database and back.
+        alone = "-c default_transaction_read_only=on"
+        return _postgresql(url, alone).execution_options(isolation_level="AUTOCOMMIT")
     return _sqlite(url, begin="BEGIN DEFERRED", pragmas={"query_only": 1})
 
 
@@ -134,15 +137,15 @@ def is_sqlite(url: str) -> bool:
     return make_url(url).get_backend_name() == "sqlite"
 
 
-def _postgresql(url: str) -> Engine:
-    timeouts = "-c lock_timeout=4s -c statement_timeout=15s"
+def _postgresql(url: str, *settings: str) -> Engine:
+    timeouts = ("-c lock_timeout=4s", "-c statement_timeout=15s")
     engine = create_engine(
         url,
         pool_size=POOL_SIZE,
         max_overflow=0,
         pool_pre_ping=True,  # a restarted server costs nobody an error
         hide_parameters=True,
-        connect_args={"options": timeouts},
+        connect_args={"options": " ".join([*timeouts, *settings])},
     )
     event.listen(engine, "handle_error", _without_the_row)
     return engine

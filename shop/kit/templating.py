@@ -33,7 +33,7 @@ def make_environment(*, html: bool, **shop_globals: Any) -> Environment:
     """Return the environment for pages and HTML mail (escaped), or for plain text mail."""
     environment = Templates(
         loader=FileSystemLoader(FOLDER),
-        autoescape=html,
+        autoescape=html,  # off for plain text mail alone
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -16,8 +16,8 @@ from shop.orders.actions import flag_for_review, move, write_entry
 from shop.orders.models import BOUGHT, Order, OrderLine
 from shop.orders.models import Status as OrderStatus
 from shop.orders.queries import held_quantities
-from shop.payments.gateway import CheckoutSession
 from shop.payments.models import LIVE, SHORTEST_PAGE, PaymentAttempt, Status
+from shop.payments.provider import CheckoutSession
 from shop.payments.refunds import refund_by_itself
 from shop.payments.requests import coupon_request, session_request
 from shop.preferences.queries import preferences

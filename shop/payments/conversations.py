@@ -17,8 +17,8 @@ from shop.payments.actions import (
 )
 from shop.payments.disputes import apply_dispute
 from shop.payments.errors import NoSuchSession, PaymentError, PaymentRefused, PaymentUnknown
-from shop.payments.gateway import CheckoutSession
 from shop.payments.models import PaymentAttempt, Refund, RefundStatus, Status
+from shop.payments.provider import CheckoutSession
 from shop.payments.queries import attempt_of_payment
 from shop.payments.refunds import apply_refunds, record_refund_trouble, refuse_refund
 from shop.payments.till import Till

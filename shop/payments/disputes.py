@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from shop.mail.actions import queue
 from shop.orders.actions import flag_for_review, write_entry
 from shop.orders.models import Order
-from shop.payments.gateway import StripeDispute
 from shop.payments.models import Dispute, PaymentAttempt
+from shop.payments.provider import StripeDispute
 from shop.payments.refunds import locked_order
 from shop.preferences.queries import preferences
 

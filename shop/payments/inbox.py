@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from shop.kit.db import UTCDateTime, changed
 from shop.payments.conversations import ask_about_disputes, ask_about_refunds, settle
 from shop.payments.errors import PaymentError
-from shop.payments.gateway import Event
 from shop.payments.models import ProviderEvent
+from shop.payments.provider import Event
 from shop.payments.queries import attempt_of_payment, attempt_of_session
 from shop.payments.till import Till
 

@@ -6,8 +6,8 @@ from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from shop.kit.db import UTCDateTime, changed
-from shop.payments.gateway import BalanceTransaction
 from shop.payments.models import LedgerEntry, LedgerKind, PaymentAttempt
+from shop.payments.provider import BalanceTransaction
 
 # Stripe's reporting categories that have another name here.
 KINDS = {

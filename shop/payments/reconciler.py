@@ -25,10 +25,10 @@ from shop.payments.conversations import (
 from shop.payments.disputes import open_disputes
 from shop.payments.errors import PaymentError, PaymentRefused
 from shop.payments.findings import note_finding, right_again
-from shop.payments.gateway import CheckoutSession, Event
 from shop.payments.inbox import process, store
 from shop.payments.ledger import book, ledger_balances
 from shop.payments.models import Cursor, PaymentAttempt, Status
+from shop.payments.provider import CheckoutSession, Event
 from shop.payments.queries import (
     attempt_of_payment,
     attempts_to_check,

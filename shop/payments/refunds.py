@@ -19,7 +19,6 @@ from shop.orders.models import Order, OrderEntry, OrderLine
 from shop.orders.models import Status as OrderStatus
 from shop.orders.queries import held_quantities
 from shop.payments.errors import RefundChanged, RefundImpossible, RefundTooLarge
-from shop.payments.gateway import StripeRefund
 from shop.payments.models import (
     GIVEN_BACK,
     Origin,
@@ -30,6 +29,7 @@ from shop.payments.models import (
     Status,
     What,
 )
+from shop.payments.provider import StripeRefund
 from shop.stock.actions import put_back, release, take_again
 
 FULFILLED = (OrderStatus.PAID, OrderStatus.SHIPPED, OrderStatus.DELIVERED)

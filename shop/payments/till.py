@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from shop.kit.clock import Clock
 from shop.kit.db import Sessions
-from shop.payments.gateway import PaymentGateway
+from shop.payments.provider import PaymentGateway
 
 
 @dataclass(frozen=True)

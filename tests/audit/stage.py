@@ -28,7 +28,8 @@ from shop.kit.routing import PUBLIC, Get, ShopRoute
 from shop.mail.models import Message
 from shop.orders.models import Order, Status
 from shop.owner.actions import invite_owner
-from shop.payments.gateway import API_VERSION, EVENTS
+from shop.payments.gateway import API_VERSION
+from shop.payments.provider import EVENTS
 from shop.preferences.actions import set_preferences
 from shop.stock.models import StockLevel
 from shop.withdrawals.models import Withdrawal

@@ -1,14 +1,15 @@
 """The limit: the same server and framework, answering a constant of the same size.
 
-Run by uvicorn with the size in bytes in its environment.
+Run by uvicorn with the size in bytes, and the headers it should have, in its environment.
 """
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,20 +22,25 @@ from tests.benchmarks.ours import Served, started
 from tests.support import free_socket
 
 ROOT = Path(__file__).parents[2]
-SIZE = "BENCH_SIZE"
+SIZE, HEADERS = "BENCH_SIZE", "BENCH_HEADERS"
 
 
 def create_app() -> Starlette:
-    body = b"x" * int(os.environ[SIZE])
+    headers = json.loads(os.environ[HEADERS])
+    told = sum(len(f"{name}: {value}\r\n") for name, value in headers.items())
+    body = b"x" * (int(os.environ[SIZE]) - told)
 
     async def constant(_request: Request) -> Response:
-        return Response(body, media_type="text/html")
+        return Response(body, headers=headers, media_type="text/html")
 
     return Starlette(routes=[Route("/", constant)])
 
 
 @contextmanager
-def constant_served(size: int, folder: Path, *, processes: int) -> Iterator[Served]:
+def constant_served(
+    size: int, folder: Path, *, processes: int, headers: Mapping[str, str] | None = None
+) -> Iterator[Served]:
+    """Serve *size* bytes, of which *headers* are some, by as many processes."""
     with free_socket() as listening:
         port = listening.getsockname()[1]
     command = [
@@ -42,7 +48,7 @@ def constant_served(size: int, folder: Path, *, processes: int) -> Iterator[Serv
         *("--port", str(port), "--workers", str(processes), "--no-server-header"),
         *("--no-access-log", "--log-level", "warning"),
     ]
-    environ = {SIZE: str(size), "PYTHONPATH": str(ROOT)}
+    environ = {SIZE: str(size), HEADERS: json.dumps(dict(headers or {})), "PYTHONPATH": str(ROOT)}
     with started(command, environ, f"http://127.0.0.1:{port}", folder) as server:
         yield server
 

@@ -166,6 +166,12 @@ def search(shop: Served) -> list[Ask]:
     return [Ask(f"/search?q={word}") for word in words]
 
 
+def headers(shop: Served, path: str) -> dict[str, str]:
+    """Return the headers of a page but for those that its server adds to any answer."""
+    added = ("date", "content-length", "content-type")
+    return {name: value for name, value in get(shop, path).headers.items() if name not in added}
+
+
 def etag(shop: Served, path: str) -> str:
     page = get(shop, path)
     return page.headers["etag"]

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 from tests.benchmarks import limit, ours, peer
@@ -36,10 +37,12 @@ def measure(kind: str) -> None:
         url = ours.filled(new("ours"))
         say(f"{kind}: {ours.PRODUCTS} products, 24 a page, {CONNECTIONS} connections")
         sizes: dict[str, int] = {}
+        headers: dict[str, str] = {}
         for processes in (2, 1):
-            sizes |= _ours(kind, url, folder, processes)
+            found, headers = _ours(kind, url, folder, processes)
+            sizes |= found
         if kind == "sqlite":
-            _limits(kind, sizes, folder)
+            _limits(kind, sizes, headers, folder)
         if not peer.install():
             say("django-oscar could not be installed: left out")
             return
@@ -56,7 +59,10 @@ def folder_of(part: str) -> Iterator[Path]:
         yield Path(name)
 
 
-def _ours(kind: str, url: str, folder: Path, processes: int) -> dict[str, int]:
+def _ours(
+    kind: str, url: str, folder: Path, processes: int
+) -> tuple[dict[str, int], dict[str, str]]:
+    """Return the size of each page, and the headers that all of them have."""
     sizes = {}
     with ours.served(url, folder, processes=processes, cache=False) as shop:
         for what, ask in MEASURED.items():
@@ -67,19 +73,22 @@ def _ours(kind: str, url: str, folder: Path, processes: int) -> dict[str, int]:
     with ours.served(url, folder, processes=processes, cache=True) as shop:
         for what in CACHED:
             _measured(kind, f"ours/{processes}/on/{what}", shop, MEASURED[what](shop))
+        headers = ours.headers(shop, "/products")
         tag = ours.etag(shop, "/products")
         again = [Ask("/products", {"If-None-Match": tag})]
         _measured(kind, f"ours/{processes}/on/not modified", shop, again)
         memory = sorted(memory_mb(pid) for pid in shop.processes)
         keep(kind, f"ours/{processes}/on/memory", memory)
-    return sizes
+    return sizes, headers
 
 
-def _limits(kind: str, sizes: dict[str, int], folder: Path) -> None:
-    for processes in (2, 1):
-        for what in CACHED:
-            with limit.constant_served(sizes[what], folder, processes=processes) as server:
-                _measured(kind, f"limit/{processes}/-/{what}", server, LIKE[what])
+def _limits(kind: str, sizes: dict[str, int], headers: dict[str, str], folder: Path) -> None:
+    for processes, what in product((2, 1), CACHED):
+        for name, told in (("-", {}), ("headers", headers)):
+            with limit.constant_served(
+                sizes[what], folder, processes=processes, headers=told
+            ) as server:
+                _measured(kind, f"limit/{processes}/{name}/{what}", server, LIKE[what])
     if limit.nginx() is None:
         say("nginx is not installed: left out")
         return

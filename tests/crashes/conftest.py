@@ -8,7 +8,8 @@ import stripe
 
 from shop.config import Config
 from shop.kit.db import Sessions
-from shop.payments.gateway import API_VERSION, EVENTS, StripeGateway
+from shop.payments.gateway import API_VERSION, StripeGateway
+from shop.payments.provider import EVENTS
 from shop.payments.till import Till
 from shop.sandbox.stand_in.server import StandInServer
 from shop.worker import make_post_office

@@ -36,9 +36,10 @@ from shop.orders.queries import cart_is_bought, pending_order_of_cart
 from shop.payments.actions import SESSION_LIFE, ask_release, close_attempt
 from shop.payments.conversations import expire, open_session, send_refund, settle
 from shop.payments.errors import PaymentError, RefundChanged, RefundImpossible, RefundTooLarge
-from shop.payments.gateway import API_VERSION, EVENTS
+from shop.payments.gateway import API_VERSION
 from shop.payments.models import LIVE, Dispute, PaymentAttempt, ProviderEvent, Refund, Status
 from shop.payments.pages import webhook
+from shop.payments.provider import EVENTS
 from shop.payments.queries import attempt_of_session, live_attempt, paid_attempt
 from shop.payments.reconciler import (
     catch_up,

@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 
 from shop.payments import inbox, ledger, refunds
 from shop.payments.errors import PaymentError
-from shop.payments.gateway import BalanceTransaction, Event, StripeGateway
+from shop.payments.gateway import StripeGateway
 from shop.payments.models import PaymentAttempt, ProviderEvent, Refund, Status
+from shop.payments.provider import BalanceTransaction, Event
 from shop.payments.till import Till
 from tests.machine.schedules import Outcome, Step
 from tests.races import without

@@ -16,8 +16,9 @@ from shop.payments import gateway, reconciler
 from shop.payments.actions import apply_session
 from shop.payments.conversations import expire, open_session, settle
 from shop.payments.errors import NoSuchSession
-from shop.payments.gateway import CheckoutSession, _read_session
+from shop.payments.gateway import _read_session
 from shop.payments.models import PaymentAttempt
+from shop.payments.provider import CheckoutSession
 from shop.payments.reconciler import reconcile
 from shop.payments.till import Till
 from shop.sandbox.stand_in.server import StandInServer

@@ -24,8 +24,8 @@ from shop.payments.actions import (
     record_session,
     record_trouble,
 )
-from shop.payments.gateway import CheckoutSession
 from shop.payments.models import LIVE, PaymentAttempt, Refund, Status
+from shop.payments.provider import CheckoutSession
 from shop.payments.till import Till
 from shop.preferences.actions import set_preferences
 from shop.stock.models import StockLevel

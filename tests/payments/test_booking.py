@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from shop.kit.db import Sessions
 from shop.payments.conversations import ask_about_refunds
-from shop.payments.gateway import BalanceTransaction
 from shop.payments.ledger import book, latest_entries, ledger_balance, ledger_balances
 from shop.payments.models import Cursor, Finding, LedgerEntry, PaymentAttempt
+from shop.payments.provider import BalanceTransaction
 from shop.payments.reconciler import Outcome, compare_everything, everything, keep_ledger
 from shop.payments.till import Till
 from shop.sandbox.stand_in.server import StandInServer

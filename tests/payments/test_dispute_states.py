@@ -13,8 +13,8 @@ from shop.kit.db import Sessions
 from shop.mail.models import Message
 from shop.orders.models import Order, OrderEntry
 from shop.payments.disputes import apply_dispute, open_disputes
-from shop.payments.gateway import StripeDispute
 from shop.payments.models import Dispute, PaymentAttempt
+from shop.payments.provider import StripeDispute
 from shop.payments.till import Till
 from shop.preferences.actions import set_preferences
 from tests.payments.test_attempts import tell

@@ -17,8 +17,9 @@ from shop.kit.db import Sessions, write_sessions
 from shop.kit.ids import Signer
 from shop.kit.urls import Urls
 from shop.payments.conversations import open_session
-from shop.payments.gateway import Event, StripeGateway
+from shop.payments.gateway import StripeGateway
 from shop.payments.inbox import process, store
+from shop.payments.provider import Event
 from shop.payments.till import Till
 from shop.preferences.values import Preferences
 from shop.reports.verify import verify

@@ -11,18 +11,20 @@ from shop.config import Config
 from shop.kit.db import Sessions
 from shop.payments.gateway import (
     API_VERSION,
-    EVENTS,
-    BalanceTransaction,
-    CheckoutSession,
-    StripeDispute,
     StripeGateway,
-    StripeRefund,
-    WebhookEndpoint,
     _read_dispute,
     _read_event,
     _read_refund,
     _read_session,
     _read_transaction,
+)
+from shop.payments.provider import (
+    EVENTS,
+    BalanceTransaction,
+    CheckoutSession,
+    StripeDispute,
+    StripeRefund,
+    WebhookEndpoint,
 )
 from shop.payments.till import Till
 from shop.sandbox.stand_in.server import StandInServer

@@ -22,14 +22,9 @@ from playwright.sync_api import Page, sync_playwright
 from shop.discounts.actions import add_discount
 from shop.kit.db import Sessions
 from shop.payments.errors import NoSuchSession, PaymentMisconfigured, PaymentRefused
-from shop.payments.gateway import (
-    API_VERSION,
-    EVENTS,
-    CheckoutSession,
-    StripeGateway,
-    WebhookEndpoint,
-)
+from shop.payments.gateway import API_VERSION, StripeGateway
 from shop.payments.models import PaymentAttempt
+from shop.payments.provider import EVENTS, CheckoutSession, WebhookEndpoint
 from shop.payments.till import Till
 from shop.sandbox.stand_in.server import StandInServer
 from tests.conftest import STRIPE_KEY

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from shop.kit.db import Sessions
 from shop.payments import inbox
 from shop.payments.errors import PaymentMisconfigured, PaymentUnknown
-from shop.payments.gateway import Event
 from shop.payments.inbox import process, store
 from shop.payments.models import PaymentAttempt, ProviderEvent
+from shop.payments.provider import Event
 from shop.payments.till import Till
 from shop.sandbox.stand_in.server import StandInServer
 from tests.payments.tools import paid

@@ -12,8 +12,8 @@ from shop.kit.db import Sessions
 from shop.orders.models import Order
 from shop.payments import reconciler
 from shop.payments.errors import PaymentUnknown
-from shop.payments.gateway import CheckoutSession
 from shop.payments.models import Cursor, Dispute, Finding, PaymentAttempt, Refund, Status
+from shop.payments.provider import CheckoutSession
 from shop.payments.reconciler import (
     Outcome,
     compare_everything,

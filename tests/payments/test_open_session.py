@@ -12,8 +12,8 @@ from sqlalchemy import update
 from shop.kit.db import Sessions
 from shop.payments.conversations import expire, open_session, settle
 from shop.payments.errors import PaymentMisconfigured, PaymentRefused, PaymentUnknown
-from shop.payments.gateway import CheckoutSession
 from shop.payments.models import PaymentAttempt
+from shop.payments.provider import CheckoutSession
 from shop.payments.till import Till
 from shop.sandbox.stand_in.server import StandInServer
 from tests.payments.tools import opened, placed, read, stand, timeline

@@ -13,8 +13,8 @@ from shop.discounts.models import Discount, Redemption
 from shop.kit.db import Sessions
 from shop.mail.models import Message
 from shop.orders.models import Order, OrderEntry, OrderLine
-from shop.payments.gateway import StripeRefund
 from shop.payments.models import Origin, PaymentAttempt, Refund, RefundStatus, Status
+from shop.payments.provider import StripeRefund
 from shop.payments.refunds import (
     Wish,
     apply_refunds,

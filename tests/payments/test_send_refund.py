@@ -10,8 +10,8 @@ from shop.kit.db import Sessions
 from shop.orders.models import Order
 from shop.payments.conversations import send_refund
 from shop.payments.errors import NoSuchSession, PaymentMisconfigured, PaymentUnknown
-from shop.payments.gateway import StripeRefund
 from shop.payments.models import PaymentAttempt, Refund
+from shop.payments.provider import StripeRefund
 from shop.payments.reconciler import send_refunds
 from shop.payments.refunds import Wish, given_back, request_refund
 from shop.payments.till import Till

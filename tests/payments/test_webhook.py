@@ -16,10 +16,11 @@ from shop.kit.db import Sessions
 from shop.mail.models import Message
 from shop.orders.models import Order, OrderEntry
 from shop.payments.errors import InvalidSignature
-from shop.payments.gateway import Event, StripeGateway
+from shop.payments.gateway import StripeGateway
 from shop.payments.inbox import store
 from shop.payments.models import PaymentAttempt, ProviderEvent
 from shop.payments.pages import WEBHOOK_LIMIT
+from shop.payments.provider import Event
 from shop.payments.reconciler import reconcile
 from shop.payments.till import Till
 from shop.reports.verify import verify

@@ -10,7 +10,8 @@ from shop.checks import Check, StripesAnswer, ask_stripe, checks
 from shop.config import Config
 from shop.kit.db import Sessions
 from shop.payments.errors import PaymentMisconfigured, PaymentUnknown
-from shop.payments.gateway import API_VERSION, EVENTS, StripeGateway, WebhookEndpoint
+from shop.payments.gateway import API_VERSION, StripeGateway
+from shop.payments.provider import EVENTS, WebhookEndpoint
 from shop.preferences.actions import set_preferences, write_page, write_starting_texts
 from shop.preferences.queries import preferences
 from shop.preferences.texts import SLUGS

@@ -25,7 +25,8 @@ from shop.cli import _web_command
 from shop.config import Config
 from shop.kit.i18n import gettext, speaking
 from shop.kit.processes import answers
-from shop.payments.gateway import API_VERSION, EVENTS
+from shop.payments.gateway import API_VERSION
+from shop.payments.provider import EVENTS
 from tests.support import Buyer, fields_of, free_socket
 
 REAL = "shop.asgi:application"

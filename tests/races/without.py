@@ -35,8 +35,9 @@ from shop.orders.queries import Dealings, dealings, held_by_cart, held_quantitie
 from shop.payments import actions as payments
 from shop.payments import inbox, refunds
 from shop.payments.errors import PaymentRefused
-from shop.payments.gateway import CheckoutSession, StripeGateway, StripeRefund
+from shop.payments.gateway import StripeGateway
 from shop.payments.models import PaymentAttempt, RefundStatus
+from shop.payments.provider import CheckoutSession, StripeRefund
 from shop.stock import actions as stock
 
 Patch = pytest.MonkeyPatch

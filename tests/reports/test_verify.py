@@ -17,9 +17,9 @@ from shop.kit.urls import Urls
 from shop.orders.actions import ship
 from shop.orders.models import Order, Status
 from shop.payments.actions import apply_session, close_attempt, record_session
-from shop.payments.gateway import CheckoutSession, Event
 from shop.payments.inbox import store
 from shop.payments.models import PaymentAttempt
+from shop.payments.provider import CheckoutSession, Event
 from shop.preferences.values import Preferences
 from shop.reports.verify import INVARIANTS, Finding, in_words, report, verify
 from tests.benchmarks.books import fill
