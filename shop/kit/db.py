@@ -3,7 +3,8 @@
 On SQLite a write begins with BEGIN IMMEDIATE, so that two writers cannot both read first, and
 the writers of one process queue on a lock instead of polling the file. Reads are DEFERRED with
 ``query_only``: a write through them fails. Python's own sqlite3 would open transactions on its
-own terms and lose updates silently; ``isolation_level=None`` leaves them to us.
+own terms and lose updates silently; ``isolation_level=None`` leaves them to us. On PostgreSQL the
+connections that read refuse to write, and each of their statements stands alone.
 """
 
 import threading

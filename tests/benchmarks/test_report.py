@@ -28,7 +28,7 @@ def page() -> str:
 def test_nothing_measured_is_said() -> None:
     said = page()
     targets, _, parts = said.partition("## How it was measured")
-    assert (targets.count("| not measured |"), parts.count("| not measured |")) == (14, 6)
+    assert (targets.count("| not measured |"), parts.count("| not measured |")) == (16, 6)
     assert targets.count("reached |") == 0
 
 
@@ -46,6 +46,7 @@ def test_ratios_decide() -> None:
         "ours/2/on/product": seen(18_000, p99_ms=10.1),
         "limit/2/-/list": seen(20_000),
         "limit/2/-/product": seen(20_000),
+        "limit/2/headers/list": seen(16_000),
     }
     for name, figure in figures.items():
         kept.keep("sqlite", name, figure)
@@ -60,6 +61,9 @@ def test_ratios_decide() -> None:
     assert verdicts["add to cart: errors"] == ["1", "**not reached** |"]
     assert verdicts[f"catalogue, 24 of 200{cached}"] == ["90 %, 10.0 ms", "reached |"]
     assert verdicts[f"product{cached}"] == ["90 %, 10.1 ms", "**not reached** |"]
+    alike = cached.replace("; p99", ", with our headers; p99")
+    assert verdicts[f"catalogue, 24 of 200{alike}"] == ["112 %, 10.0 ms", "reached |"]
+    assert verdicts[f"product{alike}"] == ["-", "not measured |"]
 
 
 def test_a_part_that_begins_forgets_and_another_stays() -> None:
